@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: MIT
+#
+# make            build the programs into build/
+# make demo       the seed's twelve nodes on kernel WireGuard, live (about a minute)
+# make check      everything that can be checked; ends with "N passed, N failed"
+# make lab        every lab scenario; S=name for one
+# make deps       install what is missing (Debian 12; asks for root only if it must)
+# make install    DESTDIR and PREFIX as usual
+# make format     clang-format over the tree
+# make fuzz       each fuzz target for FUZZ_SECONDS
+#
+# SAN=1 with ASan and UBSan (into build/san), V=1 shows commands.
+
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+SBINDIR ?= $(PREFIX)/sbin
+MANDIR ?= $(PREFIX)/share/man
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+PKG_CONFIG ?= pkg-config
+FUZZ_SECONDS ?= 10
+CFLAGS ?= -O2 -g
+
+WARN := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wpointer-arith -Wcast-qual -Wwrite-strings -Wvla -Wformat=2 -Werror
+HARDEN := -fPIE -fstack-protector-strong -fno-strict-aliasing
+override CPPFLAGS += -I. -D_GNU_SOURCE
+override CFLAGS += -std=c11 $(WARN) -MMD -MP
+ifeq ($(SAN),1)
+O := build/san
+override CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer
+else
+O := build
+override CPPFLAGS += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+override CFLAGS += $(HARDEN)
+override LDFLAGS += -pie -Wl,-z,relro -Wl,-z,now
+endif
+override LDFLAGS += -Wl,--as-needed
+
+# libev and libcsv ship no .pc file on Debian; --as-needed drops what a program lacks.
+LIBS := -lev -lcsv $(shell $(PKG_CONFIG) --libs libmnl jansson libsodium sqlite3 \
+	libmicrohttpd libcurl 2>/dev/null) -lm -lpthread
+
+src = $(sort $(wildcard $(addsuffix /*.c,$(1))))
+obj = $(patsubst %.c,$(O)/obj/%.o,$(1))
+COMMON := $(call src,common)
+OPTIMIZER := $(call src,optimizer optimizer/decide optimizer/apply)
+PROBER := $(call src,prober)
+COLLECTOR := $(call src,collector)
+PROGS :=
+
+Q = $(if $(filter 1,$(V)),,@)
+say = $(if $(filter 1,$(V)),,@printf '  %-4s %s\n' $(1) $(2))
+
+# Goals that build ask for the packages first where that is their promise: a fresh
+# machine needs only make, and `make` alone never installs anything.
+all: $(PROGS)
+
+$(PROGS): $(O)/libcommon.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(O)/libcommon.a $(LIBS)
+
+$(O)/libcommon.a: $(call obj,$(COMMON))
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcsD $@ $^
+
+$(O)/obj/%.o: %.c
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+# A unit test links common and what its own head says: " * links: prober/window.c".
+# A module that needs much to be tested is a design smell, so it is written down.
+UNITS := $(patsubst tests/unit/%.c,$(O)/unit/%,$(wildcard tests/unit/test_*.c))
+links = $(call obj,$(shell sed -n 's/^ \* links: //p' tests/unit/$(notdir $(1)).c))
+define unit_rule
+$(1): $(call obj,tests/unit/$(notdir $(1)).c) $(call links,$(1)) $(O)/libcommon.a
+	$$(call say,LD,$$@)
+	$$(Q)mkdir -p $$(@D) && $$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$^ -lcmocka $$(LIBS)
+endef
+$(foreach u,$(UNITS),$(eval $(call unit_rule,$(u))))
+units: $(UNITS)
+
+HDRS := $(wildcard common/*.h prober/*.h collector/*.h optimizer/*.h optimizer/*/*.h)
+headers: $(HDRS:%=$(O)/hdr/%.ok)
+$(O)/hdr/%.h.ok: %.h
+	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS) -std=c11 $(filter-out -MMD -MP,$(WARN)) \
+	    -fsyntax-only -x c $< && touch $@
+
+# Fuzz targets take the same " * links: " lines; each has a corpus in tests/fuzz/corpus.
+FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+fuzzers: $(FUZZERS)
+build/fuzz/%: tests/fuzz/%.c $(COMMON) $(OPTIMIZER) $(HDRS)
+	$(call say,FUZZ,$@)
+	$(Q)mkdir -p $(@D) && clang -I. -D_GNU_SOURCE -std=c11 -g -O1 \
+	    -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $< \
+	    $$(sed -n 's/^ \* links: //p' $<) $(COMMON) -Wl,--as-needed $(LIBS)
+
+# Packages come first, in a make of their own: what they bring is asked for when a
+# Makefile is read.
+deps:
+	dist/deps.sh build lab check
+demo:
+	@dist/deps.sh build lab
+	@$(MAKE) --no-print-directory all
+	@tests/lab/run --demo seed
+check:
+	@dist/deps.sh build lab check
+	@$(MAKE) --no-print-directory all units fuzzers
+	@$(MAKE) --no-print-directory SAN=1 all units
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run
+lab:
+	@dist/deps.sh build lab
+	@$(MAKE) --no-print-directory all
+	@tests/lab/run $(S)
+fuzz: fuzzers
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run fuzz
+format:
+	clang-format -i $$(find common prober collector optimizer tests -name '*.[ch]')
+
+MAN1 := $(wildcard */*.1)
+MAN5 := $(wildcard */*.5)
+MAN8 := $(wildcard */*.8)
+install: all
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SBINDIR) $(DESTDIR)$(UNITDIR) \
+	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8
+	install -m 0755 build/meshopt $(DESTDIR)$(BINDIR)
+	install -m 0755 build/meshopt-prober build/meshopt-collector $(DESTDIR)$(SBINDIR)
+	install -m 0644 $(MAN1) $(DESTDIR)$(MANDIR)/man1
+	install -m 0644 $(MAN5) $(DESTDIR)$(MANDIR)/man5
+	install -m 0644 $(MAN8) $(DESTDIR)$(MANDIR)/man8
+	for unit in dist/systemd/*.service; do \
+	    sed 's|/usr/local/sbin/|$(SBINDIR)/|' $$unit >$(DESTDIR)$(UNITDIR)/$${unit##*/} && \
+	    chmod 0644 $(DESTDIR)$(UNITDIR)/$${unit##*/}; done
+
+clean:
+	rm -rf build
+
+.PHONY: all units headers fuzzers deps demo check lab fuzz format install clean
+-include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/wgkey.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <string.h>
+
+int
+wgkey_parse(const char *text, struct wgkey *out)
+{
+	struct wgkey key;
+	const char *end;
+	size_t n;
+
+	if (strlen(text) != WGKEY_TEXT_MAX - 1 ||
+	    sodium_base642bin(key.b, sizeof(key.b), text, WGKEY_TEXT_MAX - 1, NULL, &n,
+		&end, sodium_base64_VARIANT_ORIGINAL) < 0 ||
+	    n != sizeof(key.b) || *end)
+		return -EINVAL;
+	*out = key;
+	return 0;
+}
+
+void
+wgkey_format(const struct wgkey *key, char text[WGKEY_TEXT_MAX])
+{
+	(void)sodium_bin2base64(text, WGKEY_TEXT_MAX, key->b, sizeof(key->b),
+	    sodium_base64_VARIANT_ORIGINAL);
+}
+
+void
+wgkey_short(const struct wgkey *key, char text[WGKEY_SHORT_MAX])
+{
+	char whole[WGKEY_TEXT_MAX];
+
+	wgkey_format(key, whole);
+	memcpy(text, whole, 8);
+	text[8] = '\0';
+}
+
+int
+wgkey_compare(const struct wgkey *a, const struct wgkey *b)
+{
+	return memcmp(a->b, b->b, sizeof(a->b));
+}
+
+bool
+wgkey_is_zero(const struct wgkey *key)
+{
+	return sodium_is_zero(key->b, sizeof(key->b)) == 1;
+}
+
+int
+wgkey_public(const struct wgkey *private_key, struct wgkey *out)
+{
+	return crypto_scalarmult_base(out->b, private_key->b) == 0 ? 0 : -EINVAL;
+}
+
+struct addr
+wgkey_link_local(const struct wgkey *public_key)
+{
+	static const char domain[] = "meshopt link-local";
+	struct addr a = { .family = AF_INET6, .b = { 0xfe, 0x80 } };
+	uint8_t hash[crypto_generichash_BYTES];
+	crypto_generichash_state st;
+
+	/* These fail only for lengths out of range, and the lengths are constants. */
+	(void)crypto_generichash_init(&st, NULL, 0, sizeof(hash));
+	(void)crypto_generichash_update(&st, (const uint8_t *)domain,
+	    sizeof(domain) - 1);
+	(void)crypto_generichash_update(&st, public_key->b, sizeof(public_key->b));
+	(void)crypto_generichash_final(&st, hash, sizeof(hash));
+	memcpy(a.b + 8, hash, 8);
+	return a;
+}

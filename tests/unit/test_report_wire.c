@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The binary form of a report: round trips, the layout byte by byte, input that was
+ * cut, bent or spelt otherwise, and what a row costs.
+ */
+#include "common/report.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/random_report.h"
+
+static uint8_t buf[REPORT_BYTES_MAX], again[REPORT_BYTES_MAX];
+
+/* The layout of meshopt-report(5), so that it cannot change unnoticed. */
+static void
+layout_is_as_written_down(void **state)
+{
+	static const uint8_t want[] = {
+		'M', 'O', 'R', 1,				/* magic, version */
+		3, 'h', 'k', 'g',				/* node */
+		0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, /* boot */
+		7,						/* seq */
+		0x80, 0xd0, 0xea, 0xb6, 0xb7, 0x33,		/* start, ms */
+		0x90, 0x4e, 1, 0, 0, /* length, stamp, spoofed, local_drop */
+		1,		     /* groups */
+		3, 'n', 'r', 't', 2, /* peer, rows */
+		0x11, 10,	     /* direct with times; sent */
+		0xe8, 0xfe, 2,	     /* min 49000 */
+		0xb2, 1, 0xe2, 8,    /* mean +178, max +1122 */
+		0x90, 3,	     /* jitter 400 */
+		2, 0xf2, 3, 8, 1, 1, /* 2 buckets: 498 has 8, 499 has 1 */
+		0x04, 10, 10,	     /* hub with loss; sent; lost */
+	};
+	struct report r = small_report(), back;
+	struct err err = { "" };
+	size_t n = report_encode(&r, buf, sizeof(buf));
+
+	(void)state;
+	assert_memory_equal(buf, want, sizeof(want));
+	assert_int_equal(n, sizeof(want));
+	assert_int_equal(report_encode(&r, buf, n), n);
+	assert_int_equal(report_encode(&r, buf, n - 1), 0);
+	assert_int_equal(report_decode(&back, want, sizeof(want), &err), 0);
+	assert_true(report_equal(&r, &back));
+	report_fini(&r);
+	report_fini(&back);
+}
+
+static void
+reports_survive_the_wire(void **state)
+{
+	struct seed seed = seed_new(__func__);
+	struct err err;
+
+	(void)state;
+	for (int round = 0; round < 300; round++) {
+		struct report r =
+		    random_report(&seed, seed_below(&seed, 20), round % 4);
+		struct report back;
+		size_t n = report_encode(&r, buf, sizeof(buf));
+
+		assert_true(n > 0);
+		if (report_decode(&back, buf, n, &err) < 0)
+			fail_msg("%s", err.text);
+		assert_true(report_equal(&r, &back));
+		report_fini(&back);
+		report_fini(&r);
+	}
+}
+
+/* Accepted means canonical: the same bytes come out again.  True if accepted. */
+static bool
+decode_anything(const uint8_t *in, size_t len)
+{
+	uint8_t *exact = malloc(len ? len : 1); /* for ASan and valgrind to guard */
+	struct report r;
+	struct err err = { "" };
+	bool ok;
+
+	assert_non_null(exact);
+	memcpy(exact, in, len);
+	ok = report_decode(&r, exact, len, &err) == 0;
+	free(exact);
+	if (ok) {
+		assert_int_equal(report_check(&r, &err), 0);
+		assert_int_equal(report_encode(&r, again, sizeof(again)), len);
+		assert_memory_equal(again, in, len);
+	} else {
+		assert_true(err.text[0] != '\0');
+		assert_null(r.rows);
+		assert_int_equal(r.n_rows, 0);
+	}
+	report_fini(&r);
+	return ok;
+}
+
+static void
+bent_input_is_refused_or_sound(void **state)
+{
+	struct seed seed = seed_new(__func__);
+	struct report r = random_report(&seed, 12, true);
+	size_t n = report_encode(&r, buf, sizeof(buf)), accepted = 0;
+
+	(void)state;
+	assert_true(n > 200);
+	for (size_t cut = 0; cut < n; cut++)
+		assert_false(decode_anything(buf, cut));
+	for (size_t bit = 0; bit < 8 * n; bit++) {
+		buf[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		accepted += decode_anything(buf, n);
+		buf[bit / 8] ^= (uint8_t)(1 << bit % 8);
+	}
+	printf("%zu of %zu flipped bits still make a report\n", accepted, 8 * n);
+	buf[n] = 0;
+	assert_false(decode_anything(buf, n + 1));
+	for (int round = 0; round < 5000; round++) {
+		memcpy(again, buf, n);
+		for (int i = 0; i < 3; i++)
+			again[4 + seed_below(&seed, (uint32_t)n - 4)] =
+			    (uint8_t)seed_next(&seed);
+		memcpy(again + n, again, n); /* decode_anything() writes to again */
+		(void)decode_anything(again + n, n);
+	}
+	report_fini(&r);
+}
+
+static void
+other_spellings_are_refused(void **state)
+{
+	/* small_report() in binary with bytes from at on replaced. */
+	static const struct {
+		const char *name;
+		size_t at, cut, n;
+		uint8_t put[8];
+		const char *want;
+	} rows[] = {
+		{ "magic", 0, 1, 1, { 'm' }, "does not begin" },
+		{ "version 2", 3, 1, 1, { 2 }, "version 2" },
+		{ "version 0", 3, 1, 1, { 0 }, "version 0" },
+		{ "long seq", 16, 1, 2, { 0x87, 0 }, "malformed" },
+		{ "NUL in a name", 6, 1, 1, { 0 }, "malformed" },
+		{ "unknown flag", 34, 1, 1, { 0x31 }, "malformed" },
+		{ "path 3", 34, 1, 1, { 0x13 }, "path" },
+		{ "times flag, no sample", 45, 6, 1, { 0 }, "malformed" },
+		{ "loss flag, no loss", 53, 1, 1, { 0 }, "malformed" },
+		{ "odd flag, nothing odd", 51, 3, 6, { 0x0c, 10, 10, 0, 0, 0 },
+		    "malformed" },
+		{ "odd flag", 51, 3, 6, { 0x0c, 10, 10, 0, 1, 0 }, NULL },
+		{ "empty group", 28, 6, 7, { 2, 1, 'a', 0, 1, 'b', 2 }, "malformed" },
+		{ "no row", 28, 26, 1, { 0 }, NULL },
+		{ "tail", 54, 0, 2, { 0, 0 }, "2 bytes after its end" },
+	};
+	struct report r = small_report(), back;
+	uint8_t good[128], bad[128];
+	size_t n = report_encode(&r, good, sizeof(good));
+
+	(void)state;
+	assert_int_equal(n, 54);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		size_t end = rows[i].at + rows[i].n;
+		struct err err = { "" };
+		int rc;
+
+		memcpy(bad, good, rows[i].at);
+		memcpy(bad + rows[i].at, rows[i].put, rows[i].n);
+		memcpy(bad + end, good + rows[i].at + rows[i].cut,
+		    n - rows[i].at - rows[i].cut);
+		rc = report_decode(&back, bad, n + rows[i].n - rows[i].cut, &err);
+		if ((rc == 0) != (rows[i].want == NULL) ||
+		    (rc < 0 && !strstr(err.text, rows[i].want)))
+			fail_msg("%s: %d, \"%s\"", rows[i].name, rc, err.text);
+		report_fini(&back);
+	}
+	report_fini(&r);
+}
+
+/* One name in two groups that touch would be a second spelling of one group. */
+static void
+groups_that_touch_are_one(void **state)
+{
+	static const uint8_t tail[] = { 2, 3, 'n', 'r', 't', 1, 0x04, 1, 1, 3, 'n', 'r',
+		't', 1, 0x05, 1, 1 };
+	struct report r = small_report(), back;
+	uint8_t bytes[128];
+	struct err err;
+
+	(void)state;
+	(void)report_encode(&r, bytes, sizeof(bytes));
+	memcpy(bytes + 28, tail, sizeof(tail));
+	assert_true(report_decode(&back, bytes, 28 + sizeof(tail), &err) < 0);
+	assert_non_null(strstr(err.text, "malformed"));
+	bytes[28 + 11] = 'x';
+	assert_int_equal(report_decode(&back, bytes, 28 + sizeof(tail), &err), 0);
+	report_fini(&back);
+	report_fini(&r);
+}
+
+/* What the store and the network pay for: ten samples, two rows a peer. */
+static void
+rows_are_small(void **state)
+{
+	struct seed seed = seed_new(__func__);
+	struct report r = random_report(&seed, 99, false);
+	size_t n = report_encode(&r, buf, sizeof(buf));
+	double each = (double)n / (double)r.n_rows;
+
+	(void)state;
+	printf("%.1f bytes a row (%zu for %zu rows)\n", each, n, r.n_rows);
+	assert_true(each <= 26);
+	report_fini(&r);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(layout_is_as_written_down),
+		cmocka_unit_test(reports_survive_the_wire),
+		cmocka_unit_test(bent_input_is_refused_or_sound),
+		cmocka_unit_test(other_spellings_are_refused),
+		cmocka_unit_test(groups_that_touch_are_one),
+		cmocka_unit_test(rows_are_small),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
