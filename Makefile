@@ -47,7 +47,7 @@ COMMON := $(call src,common)
 OPTIMIZER := $(call src,optimizer optimizer/decide optimizer/apply)
 PROBER := $(call src,prober)
 COLLECTOR := $(call src,collector)
-PROGS :=
+PROGS := $(O)/meshopt-prober
 
 Q = $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@printf '  %-4s %s\n' $(1) $(2))
@@ -56,6 +56,7 @@ say = $(if $(filter 1,$(V)),,@printf '  %-4s %s\n' $(1) $(2))
 # machine needs only make, and `make` alone never installs anything.
 all: $(PROGS)
 
+$(O)/meshopt-prober: $(call obj,$(PROBER))
 $(PROGS): $(O)/libcommon.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(O)/libcommon.a $(LIBS)

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The prober without its event loop: what to send next and by which name to count it.
+ * It asks the kernel for routes and interfaces and knows the pinger, but waits for
+ * nothing: loop.c calls engine_tick() when the moment has come.
+ */
+#ifndef PROBER_ENGINE_H
+#define PROBER_ENGINE_H
+
+#include "common/clock.h"
+#include "common/fib.h"
+#include "common/mesh.h"
+#include "common/pinger.h"
+#include "common/report.h"
+#include "prober/target.h"
+
+struct engine;
+
+typedef void engine_report_cb(const struct report *r, void *ctx);
+
+struct engine_opts {
+	struct pinger *pinger; /* these two are the caller's, and outlive the engine */
+	struct fib *fib;
+	int64_t period_ns;   /* between two probes of one target */
+	int64_t interval_ns; /* of a report */
+	int64_t timeout_ns;  /* that of the pinger */
+	engine_report_cb *report;
+	void *ctx;
+};
+
+/* What a (re)load of the mesh file brings; nothing of it is kept by reference. */
+struct engine_roster {
+	const struct mesh *mesh;
+	size_t self;
+	const struct target *targets; /* those without an address are passed over */
+	size_t n_targets;
+};
+
+struct engine *engine_new(const struct engine_opts *opts,
+    const struct engine_roster *roster, struct mono now);
+void engine_free(struct engine *e);
+
+/* Targets that stay keep their phase, their windows and their state. */
+void engine_reload(struct engine *e, const struct engine_roster *roster,
+    struct mono now);
+
+/* Do what is due; returns when to call next. */
+struct mono engine_tick(struct engine *e, struct mono now);
+
+#endif

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The windows are a list from the oldest to the open one, seldom longer than two or
+ * three; a sequence number finds its window because windows are runs of them.
+ */
+#include "prober/window.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+
+struct row {
+	uint32_t sent, lost, late, duplicate, reordered;
+	uint32_t samples;
+	int64_t min_ns, max_ns, last_ns;
+	int64_t sum_ns, diff_ns; /* 60 s x 2^27 samples fit */
+	struct sketch rtt;
+};
+
+struct window {
+	struct window *newer;
+	struct window_edge begin;
+	struct mono end;
+	uint64_t pending;	     /* sent, and neither answered nor lost */
+	struct pinger_counts counts; /* within the window; set when it ends */
+	struct row *rows;
+	uint32_t n_rows;
+};
+
+struct window_set {
+	int64_t timeout_ns;
+	struct window *oldest, *open;
+	uint32_t n_rows; /* the most seen: a new window starts with as many */
+};
+
+static struct window *
+begin(const struct window_set *set, const struct window_edge *edge)
+{
+	struct window *w = mem_alloc(sizeof(*w));
+
+	w->begin = *edge;
+	w->n_rows = set->n_rows;
+	w->rows = mem_array(w->n_rows, sizeof(*w->rows));
+	return w;
+}
+
+static void
+drop(struct window *w)
+{
+	for (uint32_t i = 0; i < w->n_rows; i++)
+		sketch_fini(&w->rows[i].rtt);
+	free(w->rows);
+	free(w);
+}
+
+struct window_set *
+window_new(int64_t timeout_ns, const struct window_edge *edge)
+{
+	struct window_set *set = mem_alloc(sizeof(*set));
+
+	set->timeout_ns = timeout_ns;
+	set->oldest = set->open = begin(set, edge);
+	return set;
+}
+
+void
+window_free(struct window_set *set)
+{
+	struct window *newer;
+
+	if (!set)
+		return;
+	for (struct window *w = set->oldest; w; w = newer) {
+		newer = w->newer;
+		drop(w);
+	}
+	free(set);
+}
+
+void
+window_roll(struct window_set *set, const struct window_edge *edge)
+{
+	struct window *w = set->open;
+
+	w->end = edge->now;
+	w->counts.spoofed = edge->counts.spoofed - w->begin.counts.spoofed;
+	w->counts.local_drop = edge->counts.local_drop - w->begin.counts.local_drop;
+	w->newer = begin(set, edge);
+	set->open = w->newer;
+}
+
+static struct row *
+row_of(struct window_set *set, struct window *w, uint32_t row)
+{
+	if (row >= w->n_rows) {
+		uint32_t n = row + PATH_COUNT;
+
+		w->rows = mem_grow(w->rows, n, sizeof(*w->rows));
+		memset(w->rows + w->n_rows, 0, (n - w->n_rows) * sizeof(*w->rows));
+		w->n_rows = n;
+	}
+	if (w->n_rows > set->n_rows)
+		set->n_rows = w->n_rows;
+	return &w->rows[row];
+}
+
+void
+window_sent(struct window_set *set, uint32_t row)
+{
+	row_of(set, set->open, row)->sent++;
+	set->open->pending++;
+}
+
+void
+window_unsendable(struct window_set *set, uint32_t row)
+{
+	struct row *r = row_of(set, set->open, row);
+
+	r->sent++;
+	r->lost++;
+}
+
+static void
+add_sample(struct row *row, int64_t rtt_ns)
+{
+	if (row->samples == 0 || rtt_ns < row->min_ns)
+		row->min_ns = rtt_ns;
+	if (rtt_ns > row->max_ns)
+		row->max_ns = rtt_ns;
+	if (row->samples > 0)
+		row->diff_ns += llabs(rtt_ns - row->last_ns);
+	row->last_ns = rtt_ns;
+	row->sum_ns += rtt_ns;
+	row->samples++;
+	sketch_add(&row->rtt, rtt_ns, 1);
+}
+
+/* The window of a probe; NULL if it has been reported. */
+static struct window *
+window_of(struct window_set *set, uint64_t seq)
+{
+	struct window *found = NULL;
+
+	for (struct window *w = set->oldest; w && w->begin.next_seq <= seq;
+	     w = w->newer)
+		found = w;
+	return found;
+}
+
+void
+window_result(struct window_set *set, const struct pinger_result *r, bool with_rtt)
+{
+	struct window *w = window_of(set, r->seq);
+	struct row *row = row_of(set, w ? w : set->open, r->slot);
+
+	if (r->reordered)
+		row->reordered++;
+	switch (r->fate) {
+	case PINGER_ANSWERED:
+	case PINGER_LOST:
+		/* A window waits for these, so it is there. */
+		assert(w && w->pending > 0);
+		w->pending--;
+		if (r->fate == PINGER_LOST)
+			row->lost++;
+		else if (with_rtt && r->rtt_ns > 0)
+			add_sample(row, r->rtt_ns);
+		break;
+	case PINGER_LATE:
+		row->late++;
+		break;
+	case PINGER_DUPLICATE:
+		row->duplicate++;
+		break;
+	}
+}
+
+static uint32_t
+to_us(int64_t ns)
+{
+	return (uint32_t)((ns + NS_PER_US / 2) / NS_PER_US);
+}
+
+static void
+fill_row(struct report_row *out, struct row *row)
+{
+	out->sent = row->sent;
+	out->lost = row->lost;
+	out->late = row->late;
+	out->duplicate = row->duplicate;
+	out->reordered = row->reordered;
+	out->min_us = to_us(row->min_ns);
+	out->max_us = to_us(row->max_ns);
+	if (row->samples > 0)
+		out->mean_us = to_us(row->sum_ns / row->samples);
+	if (row->samples > 1)
+		out->jitter_us = to_us(row->diff_ns / (row->samples - 1));
+	out->rtt = row->rtt;
+	row->rtt = (struct sketch){ 0 }; /* it has a new owner */
+}
+
+static bool
+is_complete(const struct window_set *set, const struct window *w, struct mono now)
+{
+	return w != set->open && w->pending == 0 &&
+	       mono_diff(now, w->end) >= set->timeout_ns;
+}
+
+bool
+window_take(struct window_set *set, struct mono now, struct report *r,
+    window_name_fn *name, const void *ctx)
+{
+	struct window *w = set->oldest;
+	int64_t length_ms;
+
+	if (!is_complete(set, w, now))
+		return false;
+	set->oldest = w->newer;
+	length_ms = (mono_diff(w->end, w->begin.now) + NS_PER_MS / 2) / NS_PER_MS;
+	r->start.ns = w->begin.wall.ns / NS_PER_MS * NS_PER_MS;
+	r->length_ms = (uint32_t)(length_ms > 0 ? length_ms : 1);
+	r->spoofed = w->counts.spoofed;
+	r->local_drop = w->counts.local_drop;
+	for (uint32_t i = 0; i < w->n_rows; i++) {
+		struct row *row = &w->rows[i];
+		struct report_row *out;
+
+		if (!row->sent && !row->late && !row->duplicate)
+			continue;
+		out = report_add(r);
+		(void)strncpy(out->peer, name(i / PATH_COUNT, ctx), MESH_NAME_MAX - 1);
+		out->path = i % PATH_COUNT;
+		fill_row(out, row);
+	}
+	drop(w);
+	return true;
+}
+
+bool
+window_next(const struct window_set *set, struct mono *when)
+{
+	if (set->oldest == set->open)
+		return false;
+	*when = mono_add(set->oldest->end, set->timeout_ns);
+	return true;
+}
