@@ -47,7 +47,7 @@ COMMON := $(call src,common)
 OPTIMIZER := $(call src,optimizer optimizer/decide optimizer/apply)
 PROBER := $(call src,prober)
 COLLECTOR := $(call src,collector)
-PROGS := $(O)/meshopt-prober
+PROGS := $(O)/meshopt-prober $(O)/meshopt-collector
 
 Q = $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@printf '  %-4s %s\n' $(1) $(2))
@@ -57,6 +57,7 @@ say = $(if $(filter 1,$(V)),,@printf '  %-4s %s\n' $(1) $(2))
 all: $(PROGS)
 
 $(O)/meshopt-prober: $(call obj,$(PROBER))
+$(O)/meshopt-collector: $(call obj,$(COLLECTOR))
 $(PROGS): $(O)/libcommon.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(O)/libcommon.a $(LIBS)

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The headers of a request that decide where it ends and whom it is for.  Two ways to
+ * tell where a body ends are how a request is smuggled past a proxy that took the other
+ * one (RFC 9112, 6.1 and 6.3); libmicrohttpd 0.9.75 lets them through.
+ */
+#ifndef COLLECTOR_HEAD_H
+#define COLLECTOR_HEAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* All zero is a request without headers. */
+struct head {
+	unsigned n_host, n_length, n_encoding;
+	const char *content_type, *length; /* borrowed; NULL = not there */
+};
+
+/* value may be NULL. */
+void head_add(struct head *head, const char *name, const char *value);
+
+/* What is wrong with them together, in words; NULL if nothing. */
+const char *head_fault(const struct head *head);
+
+/* Does it announce a body of more than max bytes? */
+bool head_longer(const struct head *head, uint32_t max);
+
+#endif

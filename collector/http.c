@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Two facts shape this file.  libmicrohttpd has its sockets in an epoll set of its own,
+ * edge triggered: unless MHD_get_timeout() is asked before each sleep, requests hang
+ * (measured: 3 of 3 POSTs of 3 MB), hence the ev_prepare.  And a connection whose
+ * answer is not ready yet is suspended: MHD does not look at it, so nothing of it can
+ * go away until it is resumed, and the request that others hold stays valid.
+ */
+#include "collector/http.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <ev.h>
+#include <microhttpd.h>
+
+#include "common/clock.h"
+#include "common/mem.h"
+
+#include "collector/body.h"
+#include "collector/head.h"
+#include "collector/listen.h"
+
+/* 1,000 probers with a connection each, and those that look on. */
+#define CONNECTIONS_MAX 2048
+/* One address is one node: its prober, a browser's six, some scripts. */
+#define CONNECTIONS_PER_ADDRESS 128
+/* Descriptors for everything but connections. */
+#define SPARE_FDS 64
+/* Headers and one piece of a body. */
+#define CONNECTION_BYTES 16384u
+/* A prober keeps its connection between two reports of 10 s. */
+#define IDLE_TIMEOUT_S 30u
+/* A body over the limit is still read to its end, up to here: a client that has its
+ * connection reset in the midst of sending never sees the 413. */
+#define DRAIN_MAX (8u * 1024 * 1024)
+/* Bodies of all requests together, and thereby what can wait for the store. */
+#define BODIES_MAX   ((size_t)256 * 1024 * 1024)
+#define BUSY_RETRY_S 5u
+
+#define TOO_LARGE "the body is larger than a report may be: send fewer rows"
+
+struct http {
+	struct http_opts opts;
+	struct MHD_Daemon *daemon;
+	struct ev_io io;
+	struct ev_timer timer;
+	struct ev_prepare prepare;
+	struct body_budget budget;
+	bool resumed; /* MHD does not know yet that a connection goes on */
+	size_t live;  /* handed to the handler and not yet sent */
+};
+
+/* What MHD calls a connection's request; the handler sees its head. */
+struct request {
+	struct http_request head;
+	struct http *http;
+	struct MHD_Connection *connection;
+	struct http_response response;
+	struct body body;
+	size_t seen;	  /* bytes of the body that came, kept or not */
+	unsigned refused; /* status; the body is then thrown away */
+	bool close;	  /* the connection cannot be trusted after this */
+	bool dispatched, suspended, replied;
+};
+
+static void
+refuse(struct request *r, unsigned status, const char *detail)
+{
+	if (r->refused)
+		return; /* the first reason stands */
+	r->refused = status;
+	r->response.status = status;
+	r->response.retry_after_s = status == 503 ? BUSY_RETRY_S : 0;
+	r->http->opts.refusal(&r->response, detail);
+	body_fini(&r->body, &r->http->budget);
+}
+
+static enum MHD_Result
+send_response(struct request *r)
+{
+	struct http_response *in = &r->response;
+	struct MHD_Response *out = MHD_create_response_from_buffer(in->len, in->body,
+	    in->body ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+	enum MHD_Result ok;
+	char number[16];
+
+	if (!out) {
+		free(in->body);
+		in->body = NULL;
+		return MHD_NO; /* closes the connection */
+	}
+	in->body = NULL;
+	/* A header that fails for want of memory is missing: better than no answer. */
+	if (in->type)
+		(void)MHD_add_response_header(out, "Content-Type", in->type);
+	if (in->allow)
+		(void)MHD_add_response_header(out, "Allow", in->allow);
+	if (in->retry_after_s) {
+		(void)snprintf(number, sizeof(number), "%u", in->retry_after_s);
+		(void)MHD_add_response_header(out, "Retry-After", number);
+	}
+	if (r->close)
+		(void)MHD_add_response_header(out, "Connection", "close");
+	(void)MHD_add_response_header(out, "Cache-Control", "no-store");
+	(void)MHD_add_response_header(out, "X-Content-Type-Options", "nosniff");
+	ok = MHD_queue_response(r->connection, in->status, out);
+	MHD_destroy_response(out);
+	return ok;
+}
+
+static enum MHD_Result
+on_header(void *ctx, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	(void)kind; /* always a header */
+	head_add(ctx, name, value);
+	return MHD_YES;
+}
+
+static enum MHD_Result
+on_param(void *ctx, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	struct request *r = ctx;
+
+	(void)kind; /* always of the query */
+	if (r->head.n_params == HTTP_PARAMS_MAX) {
+		refuse(r, 400, "too many parameters in the query");
+		return MHD_NO;
+	}
+	r->head.params[r->head.n_params++] =
+	    (struct http_param){ name, value ? value : "" };
+	return MHD_YES;
+}
+
+static void
+check_head(struct request *r, const struct head *head)
+{
+	const char *fault = head_fault(head);
+
+	if (fault) {
+		r->close = true;
+		refuse(r, 400, fault);
+	} else if (head_longer(head, (uint32_t)r->http->opts.body_max)) {
+		r->close = head_longer(head, DRAIN_MAX);
+		refuse(r, 413, TOO_LARGE);
+	}
+}
+
+static struct request *
+begin(struct http *h, struct MHD_Connection *connection)
+{
+	struct request *r = mem_alloc(sizeof(*r));
+	const union MHD_ConnectionInfo *info =
+	    MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	struct head head = { 0 };
+
+	r->http = h;
+	r->connection = connection;
+	if (info && info->client_addr)
+		(void)addr_from_sockaddr(info->client_addr, &r->head.peer);
+	/* Both return how many there are, which the callbacks count better. */
+	(void)MHD_get_connection_values(connection, MHD_HEADER_KIND, on_header, &head);
+	(void)MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, on_param, r);
+	r->head.content_type = head.content_type;
+	check_head(r, &head);
+	return r;
+}
+
+/* Keep a piece of the body, or not.  False if there is no end to it. */
+static bool
+collect(struct request *r, const char *piece, size_t n)
+{
+	struct http *h = r->http;
+	int error;
+
+	if (n > DRAIN_MAX - r->seen)
+		return false;
+	r->seen += n;
+	if (r->refused)
+		return true;
+	error = body_add(&r->body, &h->budget, h->opts.body_max, piece, n);
+	if (error == -EFBIG)
+		refuse(r, 413, TOO_LARGE);
+	else if (error)
+		refuse(r, 503, "too many bodies at once: try again later");
+	return true;
+}
+
+static void
+dispatch(struct request *r, const char *method, const char *path)
+{
+	r->dispatched = true;
+	r->http->live++;
+	if (r->refused) {
+		r->replied = true;
+		return;
+	}
+	r->head.method = method;
+	r->head.path = path;
+	r->head.body = r->body.bytes;
+	r->head.len = r->body.len;
+	r->http->opts.handler(&r->head, r->http->opts.ctx);
+}
+
+/* MHD calls this with the head, with each piece of the body, and at the end. */
+static enum MHD_Result
+on_request(void *ctx, struct MHD_Connection *connection, const char *url,
+    const char *method, const char *version, const char *piece, size_t *n, void **state)
+{
+	struct request *r = *state;
+
+	(void)version;
+	if (!r) {
+		*state = r = begin(ctx, connection);
+		if (!r->refused || !r->close)
+			return MHD_YES;
+		dispatch(r, method, url);
+		return send_response(r); /* before the body, so MHD closes after it */
+	}
+	if (*n > 0) {
+		bool ok = collect(r, piece, *n);
+
+		*n = 0;
+		return ok ? MHD_YES : MHD_NO;
+	}
+	if (!r->dispatched)
+		dispatch(r, method, url);
+	if (r->replied)
+		return send_response(r);
+	r->suspended = true;
+	MHD_suspend_connection(connection);
+	return MHD_YES;
+}
+
+static void
+on_completed(void *ctx, struct MHD_Connection *connection, void **state,
+    enum MHD_RequestTerminationCode code)
+{
+	struct request *r = *state;
+
+	(void)ctx;
+	(void)connection;
+	(void)code; /* a client that went away has lost its answer: it will ask again */
+	if (!r)
+		return;
+	assert(!r->dispatched || r->replied);
+	if (r->dispatched)
+		r->http->live--;
+	body_fini(&r->body, &r->http->budget);
+	free(r->response.body);
+	free(r);
+	*state = NULL;
+}
+
+void
+http_reply(struct http_request *request, const struct http_response *response)
+{
+	struct request *r = (struct request *)request;
+
+	assert(r->dispatched && !r->replied);
+	r->response = *response;
+	r->replied = true;
+	body_fini(&r->body,
+	    &r->http->budget); /* its memory is wanted before the answer is out */
+	if (r->suspended) {
+		r->suspended = false;
+		MHD_resume_connection(r->connection);
+		r->http->resumed = true;
+	}
+}
+
+/* The second half of "%00" would hide behind the end of a C string. */
+static size_t
+on_unescape(void *ctx, struct MHD_Connection *connection, char *text)
+{
+	(void)ctx;
+	(void)connection;
+	return strstr(text, "%00") ? strlen(text) : MHD_http_unescape(text);
+}
+
+static void
+on_io(struct ev_loop *loop, struct ev_io *io, int events)
+{
+	struct http *h = io->data;
+
+	(void)loop;
+	(void)events;
+	(void)MHD_run(h->daemon); /* fails only if the daemon had its own thread */
+}
+
+static void
+on_timer(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+	struct http *h = timer->data;
+
+	(void)loop;
+	(void)events;
+	(void)MHD_run(h->daemon); /* as above */
+}
+
+static void
+on_prepare(struct ev_loop *loop, struct ev_prepare *prepare, int events)
+{
+	struct http *h = prepare->data;
+	MHD_UNSIGNED_LONG_LONG ms;
+
+	(void)events;
+	ev_timer_stop(loop, &h->timer);
+	/* Without a thread of its own MHD looks at what was resumed only when it runs.
+	 */
+	while (h->resumed) {
+		h->resumed = false;
+		(void)MHD_run(h->daemon); /* as above */
+	}
+	if (MHD_get_timeout(h->daemon, &ms) != MHD_YES)
+		return;
+	ev_timer_set(&h->timer, (double)ms / 1e3, 0.);
+	ev_timer_start(loop, &h->timer);
+}
+
+static void
+watch(struct http *h)
+{
+	const union MHD_DaemonInfo *info =
+	    MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+
+	assert(info && info->epoll_fd >= 0);
+	ev_io_init(&h->io, on_io, info->epoll_fd, EV_READ);
+	ev_timer_init(&h->timer, on_timer, 0., 0.);
+	ev_prepare_init(&h->prepare, on_prepare);
+	h->io.data = h->timer.data = h->prepare.data = h;
+	ev_io_start(h->opts.loop, &h->io);
+	ev_prepare_start(h->opts.loop, &h->prepare);
+}
+
+struct http *
+http_new(const struct http_opts *opts, struct err *err)
+{
+	struct http *h = mem_alloc(sizeof(*h));
+
+	assert(opts->body_max <= DRAIN_MAX);
+	h->opts = *opts;
+	h->budget.max = BODIES_MAX;
+	h->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME |
+					 MHD_USE_ERROR_LOG,
+	    0, NULL, NULL, on_request, h, MHD_OPTION_LISTEN_SOCKET, opts->listen_fd,
+	    MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
+	    MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL,
+	    MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
+	    MHD_OPTION_CONNECTION_LIMIT, listen_files(CONNECTIONS_MAX, SPARE_FDS),
+	    MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)CONNECTIONS_PER_ADDRESS,
+	    MHD_OPTION_CONNECTION_TIMEOUT, IDLE_TIMEOUT_S,
+	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
+	    MHD_OPTION_END);
+	if (!h->daemon) {
+		(void)err_set(err,
+		    "libmicrohttpd does not start: is there an epoll in this system?");
+		free(h);
+		return NULL;
+	}
+	watch(h);
+	return h;
+}
+
+void
+http_quiesce(struct http *h)
+{
+	int fd = MHD_quiesce_daemon(h->daemon);
+
+	if (fd >= 0)
+		(void)close(fd); /* it only listened */
+}
+
+void
+http_free(struct http *h, int limit_ms)
+{
+	struct mono end;
+
+	if (!h)
+		return;
+	end = mono_add(clock_mono(), limit_ms * NS_PER_MS);
+	ev_io_stop(h->opts.loop, &h->io);
+	ev_timer_stop(h->opts.loop, &h->timer);
+	ev_prepare_stop(h->opts.loop, &h->prepare);
+	(void)MHD_run(h->daemon); /* as in on_io() */
+	while (h->live > 0 && mono_diff(end, clock_mono()) > 0) {
+		struct pollfd pfd = { .fd = h->io.fd, .events = POLLIN };
+
+		(void)poll(&pfd, 1, 10); /* a look at the clock either way */
+		(void)MHD_run(h->daemon);
+	}
+	MHD_stop_daemon(h->daemon);
+	free(h);
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+#include "collector/options.h"
+
+#include <getopt.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/num.h"
+#include "common/version.h"
+
+#define DEFAULT_STATE "/var/lib/meshopt"
+/* A day at 12 nodes and 10 s is 50 MB; at 300 and 60 s it is 6 GB. */
+#define DEFAULT_KEEP_NS	  (24 * 3600 * NS_PER_S)
+#define DEFAULT_WINDOW_NS (300 * NS_PER_S)
+#define WINDOW_MIN_NS	  (10 * NS_PER_S)
+#define WINDOW_MAX_NS	  (3600 * NS_PER_S)
+#define HTTP_PORT	  80
+
+static const char usage[] =
+    "usage: meshopt-collector [options]\n"
+    "\n"
+    "Takes in the probers' reports, keeps them, and serves the matrix.\n"
+    "\n"
+    "  --mesh FILE         the mesh file (" MESH_DEFAULT_PATH ")\n"
+    "  --db FILE           the database ($STATE_DIRECTORY/collector.db, else\n"
+    "                      " DEFAULT_STATE "/collector.db)\n"
+    "  --listen ADDR:PORT  instead of the mesh's Collector\n"
+    "  --device IFACE      accept by this interface only; without --listen that\n"
+    "                      is the mesh's Interface, if it exists\n"
+    "  --keep TIME         keep reports for this long (24h)\n"
+    "  --window TIME       how far back the matrix reaches (5m)\n"
+    "  -v, --verbose       say more\n"
+    "      --version, --help\n";
+
+enum {
+	OPT_MESH = 256,
+	OPT_DB,
+	OPT_LISTEN,
+	OPT_DEVICE,
+	OPT_KEEP,
+	OPT_WINDOW,
+	OPT_VERSION,
+	OPT_HELP
+};
+
+static const struct option longopts[] = {
+	{ "mesh", required_argument, NULL, OPT_MESH },
+	{ "db", required_argument, NULL, OPT_DB },
+	{ "listen", required_argument, NULL, OPT_LISTEN },
+	{ "device", required_argument, NULL, OPT_DEVICE },
+	{ "keep", required_argument, NULL, OPT_KEEP },
+	{ "window", required_argument, NULL, OPT_WINDOW },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "version", no_argument, NULL, OPT_VERSION },
+	{ "help", no_argument, NULL, OPT_HELP },
+	{ NULL, 0, NULL, 0 },
+};
+
+/* systemd lists the folders of StateDirectory= with colons; the first is ours. */
+static char *
+default_db(void)
+{
+	const char *state = getenv("STATE_DIRECTORY");
+	char *path = NULL;
+
+	if (!state || !*state)
+		state = DEFAULT_STATE;
+	if (asprintf(&path, "%.*s/collector.db", (int)strcspn(state, ":"), state) < 0)
+		log_die("out of memory");
+	return path;
+}
+
+static enum options_result
+wrong(const char *what, const char *value, const char *want)
+{
+	log_warnx("%s %s: %s", what, value, want);
+	return OPTIONS_USAGE;
+}
+
+static enum options_result
+take(struct options *o, int option)
+{
+	switch (option) {
+	case OPT_MESH:
+		o->mesh = optarg;
+		return OPTIONS_RUN;
+	case OPT_DB:
+		free(o->db);
+		o->db = mem_strdup(optarg);
+		return OPTIONS_RUN;
+	case OPT_LISTEN:
+		o->listen = optarg;
+		return OPTIONS_RUN;
+	case OPT_DEVICE:
+		o->device = optarg;
+		if (!*optarg || strlen(optarg) >= IF_NAMESIZE)
+			return wrong("--device", optarg,
+			    "not the name of an interface");
+		return OPTIONS_RUN;
+	case OPT_KEEP:
+		if (num_duration(optarg, &o->keep_ns) < 0)
+			return wrong("--keep", optarg, "give a time such as 24h or 7d");
+		return OPTIONS_RUN;
+	case OPT_WINDOW:
+		if (num_duration(optarg, &o->window_ns) < 0 ||
+		    o->window_ns < WINDOW_MIN_NS || o->window_ns > WINDOW_MAX_NS)
+			return wrong("--window", optarg, "give a time from 10s to 1h");
+		return OPTIONS_RUN;
+	case 'v':
+		o->verbose = true;
+		return OPTIONS_RUN;
+	case OPT_VERSION:
+		printf("meshopt-collector %s\n", MESHOPT_VERSION);
+		return OPTIONS_DONE;
+	case OPT_HELP:
+		fputs(usage, stdout);
+		return OPTIONS_DONE;
+	default: /* getopt has named the option */
+		fputs("meshopt-collector: --help lists the options\n", stderr);
+		return OPTIONS_USAGE;
+	}
+}
+
+enum options_result
+options_parse(struct options *o, int argc, char **argv)
+{
+	enum options_result r = OPTIONS_RUN;
+	struct endpoint ep;
+	int option;
+
+	*o = (struct options){
+		.mesh = MESH_DEFAULT_PATH,
+		.keep_ns = DEFAULT_KEEP_NS,
+		.window_ns = DEFAULT_WINDOW_NS,
+	};
+	while (r == OPTIONS_RUN &&
+	       (option = getopt_long(argc, argv, "v", longopts, NULL)) != -1)
+		r = take(o, option);
+	if (r != OPTIONS_RUN)
+		return r;
+	if (optind < argc)
+		return wrong("argument", argv[optind], "there is none, see --help");
+	if (o->keep_ns < o->window_ns)
+		return wrong("--keep", "shorter than --window",
+		    "a restart could not refill the matrix");
+	if (o->listen && (endpoint_parse(o->listen, &ep) < 0 || ep.addr.family == 0))
+		return wrong("--listen", o->listen,
+		    "give ADDR:PORT such as 10.50.0.1:8650 or [fd00::1]:8650");
+	if (!o->db)
+		o->db = default_db();
+	return OPTIONS_RUN;
+}
+
+void
+options_fini(struct options *o)
+{
+	free(o->db);
+	o->db = NULL;
+}
+
+/* "http://10.50.0.1:8650": this program serves it if it is plain and an address. */
+static int
+from_url(const struct mesh *mesh, struct endpoint *ep, struct err *err)
+{
+	static const char scheme[] = "http://";
+	char text[MESH_COLLECTOR_MAX + 8];
+	const char *host = mesh->collector + strlen(scheme);
+	bool ok = strncmp(mesh->collector, scheme, strlen(scheme)) == 0;
+
+	if (!*mesh->collector)
+		return err_set(err,
+		    "mesh %s has no Collector: add Collector = http://ADDR:PORT to its "
+		    "[Mesh], or give --listen ADDR:PORT",
+		    mesh->name);
+	if (ok && endpoint_parse(host, ep) < 0) {
+		(void)snprintf(text, sizeof(text), "%s:%d", host, HTTP_PORT); /* fits */
+		ok = endpoint_parse(text, ep) == 0;
+	}
+	if (!ok || ep->addr.family == 0)
+		return err_set(err,
+		    "Collector = %s of mesh %s is not http://ADDR:PORT: give --listen "
+		    "ADDR:PORT",
+		    mesh->collector, mesh->name);
+	return 0;
+}
+
+int
+options_listen(const struct options *o, const struct mesh *mesh, struct endpoint *ep,
+    const char **device, struct err *err)
+{
+	*device = o->device;
+	if (o->listen)
+		return endpoint_parse(o->listen, ep); /* was tried by options_parse() */
+	if (!o->device && if_nametoindex(mesh->interface) > 0)
+		*device = mesh->interface;
+	return from_url(mesh, ep, err);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The command line of meshopt-collector, and what it means together with the mesh file.
+ */
+#ifndef COLLECTOR_OPTIONS_H
+#define COLLECTOR_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/addr.h"
+#include "common/err.h"
+#include "common/mesh.h"
+
+struct options {
+	const char *mesh;   /* path */
+	char *db;	    /* owned; path */
+	const char *listen; /* NULL = the mesh's Collector */
+	const char *device; /* NULL = see options_listen() */
+	int64_t keep_ns, window_ns;
+	bool verbose;
+};
+
+enum options_result {
+	OPTIONS_RUN,
+	OPTIONS_DONE, /* --help or --version: printed */
+	OPTIONS_USAGE /* wrong: said on stderr */
+};
+
+enum options_result options_parse(struct options *o, int argc, char **argv);
+void options_fini(struct options *o);
+
+/*
+ * Where to listen.  Without --listen: the address in the mesh's Collector, by the
+ * mesh's Interface if there is one of that name.  With --listen: by any interface,
+ * unless
+ * --device names one.  0 or -EINVAL; *device is NULL for any.
+ */
+int options_listen(const struct options *o, const struct mesh *mesh,
+    struct endpoint *ep, const char **device, struct err *err);
+
+#endif

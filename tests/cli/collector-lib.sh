@@ -1,0 +1,91 @@
+# shellcheck shell=bash disable=SC2034 # for the tests
+# SPDX-License-Identifier: MIT
+#
+# For the tests of meshopt-collector: a network namespace whose loopback has the overlay
+# addresses of the edgeproxy mesh, so that curl can speak for any of its nodes, and the
+# functions to start, stop and ask. BUILD says where the program is (build). The script
+# that sources this is started again inside the namespace.
+
+if [ -z "${IN_NAMESPACE:-}" ]; then
+	. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+	[ -x "$BUILD/meshopt-collector" ] || skip "$BUILD/meshopt-collector is not built"
+	command -v curl >/dev/null || skip "curl is not installed"
+	unshare -rnm ip link set lo up 2>/dev/null ||
+		skip "no namespace may be made here (unshare -rnm)"
+	IN_NAMESPACE=1 BUILD=$BUILD exec unshare -rnm "$BASH" "$0" "$@"
+fi
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+collector=$BUILD/meshopt-collector
+tmp=$TMP
+mesh=$MESH
+ip link set lo up
+for net in 0 1 2 5; do # dub, gru, iad, hkg
+	ip addr add "10.50.$net.1/32" dev lo
+done
+db=$tmp/collector.db
+url=http://10.50.0.1:8650
+hkg=10.50.5.1
+gru=10.50.1.1
+
+# has WHAT TEXT PART
+has() {
+	case $2 in
+	*"$3"*) pass "$1" ;;
+	*) fail "$1" "'$3' is not in '$(head -c 500 <<<"$2")'" ;;
+	esac
+}
+
+# Start the collector, with more options if given, and wait until it answers.
+start() {
+	"$collector" --mesh "$mesh" --db "$db" "$@" 2>>"$tmp/log" &
+	pid=$!
+	wait_for 10 answers && kill -0 "$pid" 2>/dev/null && return
+	fail "the collector starts" "$(tail -3 "$tmp/log")"
+	finish
+}
+
+answers() {
+	curl -s -m 5 -o /dev/null "$url/healthz" || ! kill -0 "$pid" 2>/dev/null
+}
+
+# stop SIGNAL: status of the collector in $?
+stop() {
+	local was=$pid
+
+	kill "-$1" "$pid"
+	pid=
+	wait "$was" 2>/dev/null
+}
+
+# report NODE PEER SEQ START_MS: a report with one row, ten probes of 492 ms.
+report() {
+	cat <<-EOF
+		{"node": "$1", "boot": "0123456789abcdef", "seq": $3,
+		 "start": $(($4 / 1000)).$(printf %03d $(($4 % 1000))),
+		 "length_ms": 10000, "stamp": "kernel-rx", "spoofed": 0, "local_drop": 0,
+		 "rows": [{"peer": "$2", "path": "hub", "sent": 10, "lost": 0, "late": 0,
+		   "duplicate": 0, "reordered": 0, "min_ms": 492.1, "mean_ms": 492.2,
+		   "max_ms": 492.4, "jitter_ms": 0.1, "sketch": [[605, 10]]}]}
+	EOF
+}
+
+now_ms() {
+	echo $(($(date +%s%N) / 1000000))
+}
+
+json='Content-Type: application/json'
+
+# post SOURCE-ADDRESS [curl options]: body on stdin, status to stdout, answer in $tmp/out.
+# type is the header that says what the body is.
+post() {
+	local from=$1
+
+	shift
+	curl -s -m 20 -o "$tmp/out" -w '%{http_code}' --interface "$from" -H "${type-$json}" "$@" \
+		--data-binary @- "$url/api/v1/reports"
+}
+
+get() {
+	curl -s -m 20 "$url$1"
+}
