@@ -47,7 +47,7 @@ COMMON := $(call src,common)
 OPTIMIZER := $(call src,optimizer optimizer/decide optimizer/apply)
 PROBER := $(call src,prober)
 COLLECTOR := $(call src,collector)
-PROGS := $(O)/meshopt-prober $(O)/meshopt-collector
+PROGS := $(O)/meshopt $(O)/meshopt-prober $(O)/meshopt-collector
 
 Q = $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@printf '  %-4s %s\n' $(1) $(2))
@@ -56,6 +56,7 @@ say = $(if $(filter 1,$(V)),,@printf '  %-4s %s\n' $(1) $(2))
 # machine needs only make, and `make` alone never installs anything.
 all: $(PROGS)
 
+$(O)/meshopt: $(call obj,$(OPTIMIZER))
 $(O)/meshopt-prober: $(call obj,$(PROBER))
 $(O)/meshopt-collector: $(call obj,$(COLLECTOR))
 $(PROGS): $(O)/libcommon.a

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The verbs of meshopt, one file each.  argv[0] is the verb; the value returned is the
+ * exit status.
+ */
+#ifndef OPTIMIZER_CMD_H
+#define OPTIMIZER_CMD_H
+
+enum {
+	EXIT_DONE = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_PENDING = 3, /* changes pending, with --exit-code */
+	EXIT_PARTIAL = 4, /* partly done, or answered from stale figures */
+};
+
+int cmd_apply(int argc, char **argv);
+int cmd_lint(int argc, char **argv);
+int cmd_plan(int argc, char **argv);
+int cmd_report(int argc, char **argv);
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The question: nodes, the pairs that talk, what each would gain from a tunnel of its
+ * own, and the limits.  Pure values: no clock, no file, no default taken from
+ * elsewhere. Nodes stand in the order of the alphabet, so that the order of the input
+ * cannot matter.
+ */
+#ifndef OPTIMIZER_DECIDE_INSTANCE_H
+#define OPTIMIZER_DECIDE_INSTANCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "optimizer/decide/matrix.h"
+#include "optimizer/decide/plan.h"
+
+struct node {
+	char name[MESH_NAME_MAX];
+	enum mesh_role role;
+	bool reachable;	      /* has a public endpoint */
+	uint32_t weight;      /* traffic weight */
+	uint32_t max_tunnels; /* MESH_NO_LIMIT */
+};
+
+/* What has been measured.  Each may be NULL; all in the order of the nodes. */
+struct measured {
+	const struct matrix *hub;    /* overlay address, by way of the hub */
+	const struct matrix *direct; /* in a direct tunnel: it exists now */
+	const struct matrix *public; /* between public addresses */
+};
+
+struct pair {
+	uint32_t a, b;	/* a < b, indices of nodes */
+	int64_t hub_us; /* PLAN_UNKNOWN if neither measured nor the sum of two legs */
+	int64_t direct_us; /* PLAN_UNKNOWN if never measured */
+	int64_t weight;
+	enum mesh_pin pin;
+	bool reachable; /* at least one end has an endpoint */
+	bool present;	/* has a direct tunnel now */
+};
+
+struct instance {
+	char mesh[MESH_NAME_MAX]; /* "" without a mesh file */
+	uint32_t budget;	  /* PLAN_NO_BUDGET */
+	struct node *nodes;	  /* owned */
+	size_t n_nodes;
+	size_t hub;
+	struct pair *pairs; /* owned, by (a, b) */
+	size_t n_pairs;
+};
+
+struct instance_opts {
+	bool all_pairs;	  /* any two nodes, not only POP with backend */
+	const bool *only; /* NULL, or a flag a node: pairs with such an end */
+	const struct matrix *weights; /* NULL, or one cell a pair, in node order */
+};
+
+/*
+ * Fill in pairs from nodes (sorted, one hub at index hub) and measurements.  The mesh,
+ * when there is one, brings pins and pair weights; its nodes are found by name.
+ * -EOVERFLOW when weights are so large that a sum could leave 63 bits.
+ */
+int instance_build(struct instance *in, const struct measured *measured,
+    const struct mesh *mesh, const struct instance_opts *opts, struct err *err);
+void instance_free(struct instance *in);
+
+/* us x weight gained by a tunnel for this pair; 0 or less, or not measured: no gain. */
+int64_t pair_value(const struct pair *p);
+/* May the optimizer give this pair a tunnel of its own accord? */
+bool pair_is_candidate(const struct pair *p);
+
+#endif

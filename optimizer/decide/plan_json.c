@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: MIT */
+#include "optimizer/decide/plan_json.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+
+/* us to ms with their three decimals, and nothing for what is not known. */
+static json_t *
+ms(int64_t us)
+{
+	return us == PLAN_UNKNOWN ? json_null() : json_real((double)us / 1000);
+}
+
+static json_t *
+mean_ms(const struct plan *plan, int64_t saved)
+{
+	double us;
+
+	if (plan->weight_sum == 0)
+		return json_null();
+	us = (double)(plan->hub_sum - saved) / (double)plan->weight_sum;
+	/* A mean of whole us is not whole; more digits than ns would be noise. */
+	return json_real((double)(int64_t)(us * 1000 + 0.5) / 1e6);
+}
+
+static const char *const state_names[] = { "add", "keep", "drop" };
+
+static json_t *
+tunnel_to_json(const struct plan *plan, const struct plan_tunnel *t)
+{
+	json_t *o = json_object();
+	bool known = t->hub_us != PLAN_UNKNOWN && t->direct_us != PLAN_UNKNOWN;
+
+	json_object_set_new(o, "a", json_string(plan->names[t->a]));
+	json_object_set_new(o, "b", json_string(plan->names[t->b]));
+	json_object_set_new(o, "hub_ms", ms(t->hub_us));
+	json_object_set_new(o, "direct_ms", ms(t->direct_us));
+	json_object_set_new(o, "saves_ms",
+	    known ? json_real((double)t->saves_us / 1000) : json_null());
+	json_object_set_new(o, "value", json_integer(t->value));
+	json_object_set_new(o, "state", json_string(state_names[t->state]));
+	return o;
+}
+
+static json_t *
+route_to_json(const struct plan *plan, const struct plan_route *r)
+{
+	json_t *o = json_object();
+	const char *path = r->path == PLAN_DIRECT ? "direct" : "hub";
+
+	json_object_set_new(o, "a", json_string(plan->names[r->a]));
+	json_object_set_new(o, "b", json_string(plan->names[r->b]));
+	json_object_set_new(o, "path",
+	    r->path == PLAN_RELAY ? json_sprintf("relay:%s", plan->names[r->via])
+				  : json_string(path));
+	json_object_set_new(o, "ms", ms(r->us));
+	json_object_set_new(o, "hub_ms", ms(r->hub_us));
+	return o;
+}
+
+char *
+plan_to_json(const struct plan *plan)
+{
+	json_t *o = json_object(), *tunnels = json_array(), *routes = json_array();
+	double gap = plan->bound > 0
+			 ? (double)(plan->bound - plan->value) / (double)plan->bound
+			 : 0;
+	char *text;
+
+	json_object_set_new(o, "mesh", json_string(plan->mesh));
+	json_object_set_new(o, "budget",
+	    plan->budget == PLAN_NO_BUDGET ? json_null() : json_integer(plan->budget));
+	json_object_set_new(o, "objective", json_string(plan->objective));
+	json_object_set_new(o, "value", json_integer(plan->value));
+	json_object_set_new(o, "bound", json_integer(plan->bound));
+	json_object_set_new(o, "gap", json_real(gap));
+	json_object_set_new(o, "pairs", json_integer((json_int_t)plan->pairs));
+	json_object_set_new(o, "unmeasured",
+	    json_integer((json_int_t)plan->unmeasured));
+	json_object_set_new(o, "unreachable",
+	    json_integer((json_int_t)plan->unreachable));
+	json_object_set_new(o, "hub_mean_ms", mean_ms(plan, 0));
+	json_object_set_new(o, "mean_ms", mean_ms(plan, plan->value));
+	json_object_set_new(o, "bound_ms", mean_ms(plan, plan->bound));
+	json_object_set_new(o, "next_saves_ms",
+	    json_real((double)plan->next_value / 1000));
+	for (size_t i = 0; i < plan->n_tunnels; i++)
+		json_array_append_new(tunnels, tunnel_to_json(plan, &plan->tunnels[i]));
+	for (size_t i = 0; i < plan->n_routes; i++)
+		json_array_append_new(routes, route_to_json(plan, &plan->routes[i]));
+	json_object_set_new(o, "tunnels", tunnels);
+	json_object_set_new(o, "routes", routes);
+	text = json_dumps(o, JSON_INDENT(1) | JSON_REAL_PRECISION(12));
+	json_decref(o);
+	return text;
+}
+
+/* Reading: what every step needs, so that steps take few arguments. */
+struct reader {
+	struct plan *plan;
+	const char *what; /* "tunnels" or "routes" */
+	size_t index;
+	struct err *err;
+};
+
+static int
+by_name(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+static const char *
+text_of(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s && strlen(s) < MESH_NAME_MAX && *s ? s : NULL;
+}
+
+/* All names that appear, sorted and once each, before anything refers to them. */
+static int
+collect_names(struct reader *r, const json_t *list)
+{
+	struct plan *plan = r->plan;
+	const json_t *o;
+	const char *a, *b;
+
+	if (!json_is_array(list))
+		return err_set(r->err, "%s: not there, or not an array", r->what);
+	plan->names = mem_grow(plan->names, plan->n_names + 2 * json_array_size(list),
+	    sizeof(*plan->names));
+	for (r->index = 0; (o = json_array_get(list, r->index)); r->index++) {
+		a = text_of(o, "a");
+		b = text_of(o, "b");
+		if (!a || !b || strcmp(a, b) == 0)
+			return err_set(r->err, "%s[%zu]: a and b must be two names",
+			    r->what, r->index);
+		memcpy(plan->names[plan->n_names++], a, strlen(a) + 1);
+		memcpy(plan->names[plan->n_names++], b, strlen(b) + 1);
+	}
+	return 0;
+}
+
+static void
+unique_names(struct plan *plan)
+{
+	size_t n = 0;
+
+	if (plan->n_names)
+		qsort(plan->names, plan->n_names, sizeof(*plan->names), by_name);
+	for (size_t i = 0; i < plan->n_names; i++)
+		if (i == 0 || strcmp(plan->names[i], plan->names[n - 1]))
+			memmove(plan->names[n++], plan->names[i], MESH_NAME_MAX);
+	plan->n_names = n;
+}
+
+static int
+name_index(const struct reader *r, const char *name, uint32_t *out)
+{
+	char(*found)[MESH_NAME_MAX] = NULL;
+
+	if (r->plan->n_names)
+		found = bsearch(name, r->plan->names, r->plan->n_names,
+		    sizeof(*r->plan->names), by_name);
+	if (!found)
+		return err_set(r->err, "%s[%zu]: %s is no end of any route", r->what,
+		    r->index, name);
+	*out = (uint32_t)(found - r->plan->names);
+	return 0;
+}
+
+static int
+read_us(const struct reader *r, const json_t *o, const char *key, int64_t *us)
+{
+	const json_t *v = json_object_get(o, key);
+	double x = json_number_value(v);
+
+	*us = PLAN_UNKNOWN;
+	if (!v || json_is_null(v))
+		return 0;
+	if (!json_is_number(v) || !(x >= 0 && x <= 120000))
+		return err_set(r->err, "%s[%zu]: %s is not a time in ms", r->what,
+		    r->index, key);
+	*us = (int64_t)(x * 1000 + 0.5);
+	return 0;
+}
+
+static int
+read_tunnel(struct reader *r, const json_t *o, struct plan_tunnel *t)
+{
+	const char *state = json_string_value(json_object_get(o, "state"));
+	int k;
+
+	for (k = PLAN_ADD; k <= PLAN_DROP; k++)
+		if (state && strcmp(state, state_names[k]) == 0)
+			break;
+	if (k > PLAN_DROP)
+		return err_set(r->err, "tunnels[%zu]: state is not add, keep or drop",
+		    r->index);
+	t->state = (enum plan_state)k;
+	t->value = json_integer_value(json_object_get(o, "value"));
+	if (name_index(r, text_of(o, "a"), &t->a) < 0 ||
+	    name_index(r, text_of(o, "b"), &t->b) < 0 ||
+	    read_us(r, o, "hub_ms", &t->hub_us) < 0 ||
+	    read_us(r, o, "direct_ms", &t->direct_us) < 0)
+		return -1;
+	if (t->hub_us != PLAN_UNKNOWN && t->direct_us != PLAN_UNKNOWN)
+		t->saves_us = t->hub_us - t->direct_us;
+	return 0;
+}
+
+static int
+read_route(struct reader *r, const json_t *o, struct plan_route *route)
+{
+	const char *path = json_string_value(json_object_get(o, "path"));
+
+	if (path && strcmp(path, "hub") == 0)
+		route->path = PLAN_HUB;
+	else if (path && strcmp(path, "direct") == 0)
+		route->path = PLAN_DIRECT;
+	else if (path && strncmp(path, "relay:", 6) == 0)
+		route->path = PLAN_RELAY;
+	else
+		return err_set(r->err,
+		    "routes[%zu]: path is not hub, direct or relay:NODE", r->index);
+	if (name_index(r, text_of(o, "a"), &route->a) < 0 ||
+	    name_index(r, text_of(o, "b"), &route->b) < 0 ||
+	    read_us(r, o, "ms", &route->us) < 0 ||
+	    read_us(r, o, "hub_ms", &route->hub_us) < 0)
+		return -1;
+	return route->path == PLAN_RELAY ? name_index(r, path + 6, &route->via) : 0;
+}
+
+static int
+by_ends(const void *x, const void *y)
+{
+	const struct plan_route *p = x, *q = y;
+
+	if (p->a != q->a)
+		return p->a < q->a ? -1 : 1;
+	return p->b < q->b ? -1 : p->b > q->b;
+}
+
+/* One route a pair, smaller name first, sorted: two answers for a pair are no plan. */
+static int
+sort_routes(struct reader *r)
+{
+	struct plan *plan = r->plan;
+
+	for (size_t i = 0; i < plan->n_routes; i++) {
+		struct plan_route *route = &plan->routes[i];
+
+		if (route->a > route->b) {
+			uint32_t a = route->a;
+
+			route->a = route->b;
+			route->b = a;
+		}
+	}
+	if (plan->n_routes)
+		qsort(plan->routes, plan->n_routes, sizeof(*plan->routes), by_ends);
+	for (size_t i = 1; i < plan->n_routes; i++)
+		if (by_ends(&plan->routes[i - 1], &plan->routes[i]) == 0)
+			return err_set(r->err, "routes: %s-%s is there twice",
+			    plan->names[plan->routes[i].a],
+			    plan->names[plan->routes[i].b]);
+	return 0;
+}
+
+static int
+read_lists(struct reader *r, const json_t *o)
+{
+	const json_t *tunnels = json_object_get(o, "tunnels");
+	const json_t *routes = json_object_get(o, "routes");
+	struct plan *plan = r->plan;
+	const json_t *item;
+
+	r->what = "routes";
+	if (collect_names(r, routes) < 0)
+		return -1;
+	r->what = "tunnels";
+	if (collect_names(r, tunnels) < 0)
+		return -1;
+	unique_names(plan);
+	plan->tunnels = mem_array(json_array_size(tunnels), sizeof(*plan->tunnels));
+	for (r->index = 0; (item = json_array_get(tunnels, r->index)); r->index++)
+		if (read_tunnel(r, item, &plan->tunnels[plan->n_tunnels++]) < 0)
+			return -1;
+	r->what = "routes";
+	plan->routes = mem_array(json_array_size(routes), sizeof(*plan->routes));
+	for (r->index = 0; (item = json_array_get(routes, r->index)); r->index++)
+		if (read_route(r, item, &plan->routes[plan->n_routes++]) < 0)
+			return -1;
+	return sort_routes(r);
+}
+
+int
+plan_from_json(const char *text, size_t len, struct plan **out, struct err *err)
+{
+	json_error_t where;
+	json_t *o = json_loadb(text, len, JSON_REJECT_DUPLICATES, &where);
+	struct reader r = { .err = err };
+	const char *mesh;
+	int result;
+
+	*out = NULL;
+	if (!o)
+		return err_set(err,
+		    "line %d: %s; a plan is what meshopt plan -o writes", where.line,
+		    where.text);
+	r.plan = mem_alloc(sizeof(*r.plan));
+	r.plan->budget = PLAN_NO_BUDGET;
+	mesh = json_string_value(json_object_get(o, "mesh"));
+	if (!mesh || strlen(mesh) >= sizeof(r.plan->mesh))
+		result = err_set(err, "mesh: not there, or not a name");
+	else
+		result = read_lists(&r, o);
+	if (result == 0) {
+		memcpy(r.plan->mesh, mesh, strlen(mesh) + 1);
+		*out = r.plan;
+		r.plan = NULL;
+	}
+	plan_free(r.plan);
+	json_decref(o);
+	return result < 0 ? -EINVAL : 0;
+}

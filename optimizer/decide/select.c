@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: MIT */
+#include "optimizer/decide/select.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+#include "optimizer/decide/flow.h"
+
+/*
+ * Work limit of branch and bound, in augmentations over all its flows.  A limit in
+ * seconds would make the plan depend on the machine.  30 nodes, any pair, limits that
+ * bind: proven with a few thousand.
+ */
+#define AUGMENTATIONS_MAX 100000
+
+enum fate { FREE, IN, OUT };
+
+struct problem {
+	const struct edge *edges;
+	size_t n_edges, n_vertices;
+	const uint32_t *limit;
+	uint32_t budget;
+};
+
+/* Best selection so far, and what the search has spent. */
+struct search {
+	const struct problem *p;
+	enum fate *fate;  /* one an edge: what the branch has fixed */
+	uint8_t *halves;  /* relaxed edge: 0, 1 (a half) or 2 */
+	uint32_t *degree; /* scratch, one a vertex */
+	bool *best;
+	int64_t best_value;
+	int64_t open_bound; /* largest bound of a branch that was given up */
+	size_t augmentations;
+};
+
+static void
+degrees(const struct problem *p, uint32_t *degree)
+{
+	memset(degree, 0, p->n_vertices * sizeof(*degree));
+	for (size_t i = 0; i < p->n_edges; i++) {
+		degree[p->edges[i].a]++;
+		degree[p->edges[i].b]++;
+	}
+}
+
+/* Could a limit matter at this budget, or at the next that `next` asks about? */
+static bool
+limits_bind(const struct problem *p, const uint32_t *degree)
+{
+	for (size_t v = 0; v < p->n_vertices; v++)
+		if (degree[v] > p->limit[v] && p->budget >= p->limit[v])
+			return true;
+	return false;
+}
+
+static void
+take_best(const struct problem *p, struct selection *out)
+{
+	for (size_t i = 0; i < p->n_edges && i < p->budget; i++) {
+		out->taken[i] = true;
+		out->value += p->edges[i].value;
+	}
+	out->bound = out->value;
+	out->next = p->budget < p->n_edges ? p->edges[p->budget].value : 0;
+}
+
+/*
+ * Two sides such that every edge runs between them, or false.  side: 1 or 2 a vertex, 0
+ * for one without edges.
+ */
+static bool
+two_sides(const struct problem *p, uint8_t *side)
+{
+	bool changed = true;
+
+	memset(side, 0, p->n_vertices);
+	for (size_t next = 0; next < p->n_edges; next++) {
+		if (side[p->edges[next].a] || side[p->edges[next].b])
+			continue;
+		side[p->edges[next].a] = 1;
+		for (changed = true; changed;) {
+			changed = false;
+			for (size_t i = 0; i < p->n_edges; i++) {
+				uint8_t *a = &side[p->edges[i].a];
+				uint8_t *b = &side[p->edges[i].b];
+
+				if (!*a == !*b)
+					continue;
+				*a = *a ? *a : (uint8_t)(3 - *b);
+				*b = *b ? *b : (uint8_t)(3 - *a);
+				changed = true;
+			}
+		}
+	}
+	for (size_t i = 0; i < p->n_edges; i++)
+		if (side[p->edges[i].a] == side[p->edges[i].b])
+			return false;
+	return true;
+}
+
+static void
+take_by_flow(const struct problem *p, const uint8_t *side, struct selection *out)
+{
+	struct flow *f = flow_new(p->n_vertices, p->n_vertices, p->n_edges);
+	int64_t value;
+
+	for (size_t v = 0; v < p->n_vertices; v++) {
+		if (side[v] == 1)
+			flow_left(f, v, p->limit[v]);
+		else if (side[v] == 2)
+			flow_right(f, v, p->limit[v]);
+	}
+	for (size_t i = 0; i < p->n_edges; i++) {
+		const struct edge *e = &p->edges[i];
+		bool forward = side[e->a] == 1;
+
+		flow_edge(f, forward ? e->a : e->b, forward ? e->b : e->a, e->value);
+	}
+	for (uint32_t k = 0; k < p->budget && (value = flow_augment(f)) > 0; k++)
+		out->value += value;
+	for (size_t i = 0; i < p->n_edges; i++)
+		out->taken[i] = flow_used(f, i);
+	out->bound = out->value;
+	out->next = flow_augment(f);
+	flow_free(f);
+}
+
+/*
+ * Relax what the branch leaves free: twice each vertex and each edge, twice the budget,
+ * and half the value.  Fills halves and returns the bound, or -1 if the branch's own
+ * edges break a limit.
+ */
+static int64_t
+relax(struct search *s)
+{
+	const struct problem *p = s->p;
+	struct flow *f = flow_new(p->n_vertices, p->n_vertices, 2 * p->n_edges);
+	uint64_t budget = 2 * (uint64_t)p->budget, fixed = 0;
+	int64_t value = 0, twice = 0, gain;
+	size_t k = 0;
+	bool broken;
+
+	memset(s->degree, 0, p->n_vertices * sizeof(*s->degree));
+	for (size_t i = 0; i < p->n_edges; i++) {
+		if (s->fate[i] != IN)
+			continue;
+		s->degree[p->edges[i].a]++;
+		s->degree[p->edges[i].b]++;
+		value += p->edges[i].value;
+		fixed += 2;
+	}
+	broken = fixed > budget;
+	for (size_t v = 0; v < p->n_vertices && !broken; v++) {
+		broken = s->degree[v] > p->limit[v];
+		if (broken)
+			break;
+		flow_left(f, v, p->limit[v] - s->degree[v]);
+		flow_right(f, v, p->limit[v] - s->degree[v]);
+	}
+	for (size_t i = 0; i < p->n_edges && !broken; i++) {
+		if (s->fate[i] != FREE)
+			continue;
+		flow_edge(f, p->edges[i].a, p->edges[i].b, p->edges[i].value);
+		flow_edge(f, p->edges[i].b, p->edges[i].a, p->edges[i].value);
+	}
+	for (uint64_t left = budget - fixed; !broken && left > 0; left--) {
+		s->augmentations++;
+		gain = flow_augment(f);
+		if (gain == 0)
+			break;
+		twice += gain;
+	}
+	for (size_t i = 0; i < p->n_edges && !broken; i++) {
+		s->halves[i] = s->fate[i] == IN ? 2 : 0;
+		if (s->fate[i] == FREE) {
+			s->halves[i] = (uint8_t)(flow_used(f, k) + flow_used(f, k + 1));
+			k += 2;
+		}
+	}
+	flow_free(f);
+	return broken ? -1 : value + twice / 2;
+}
+
+/* Whole edges of the relaxation first, then whatever fits, by value: a selection. */
+static void
+round_down(struct search *s)
+{
+	const struct problem *p = s->p;
+	bool *taken = mem_array(p->n_edges, sizeof(*taken));
+	uint32_t count = 0;
+	int64_t value = 0;
+
+	memset(s->degree, 0, p->n_vertices * sizeof(*s->degree));
+	for (int want = 2; want >= 0; want--) {
+		for (size_t i = 0; i < p->n_edges && count < p->budget; i++) {
+			const struct edge *e = &p->edges[i];
+
+			if (s->halves[i] != want || s->degree[e->a] >= p->limit[e->a] ||
+			    s->degree[e->b] >= p->limit[e->b])
+				continue;
+			s->degree[e->a]++;
+			s->degree[e->b]++;
+			taken[i] = true;
+			count++;
+			value += e->value;
+		}
+	}
+	if (value > s->best_value) {
+		s->best_value = value;
+		memcpy(s->best, taken, p->n_edges * sizeof(*taken));
+	}
+	free(taken);
+}
+
+/* Depth first, the larger half edge in before out. */
+static void
+branch(struct search *s)
+{
+	const struct problem *p = s->p;
+	int64_t bound = relax(s);
+	size_t split;
+
+	if (bound < 0)
+		return;
+	round_down(s);
+	for (split = 0; split < p->n_edges; split++)
+		if (s->halves[split] == 1)
+			break;
+	if (bound <= s->best_value || split == p->n_edges)
+		return; /* without halves the relaxation is the selection just rounded
+			 */
+	if (s->augmentations > AUGMENTATIONS_MAX) {
+		if (bound > s->open_bound)
+			s->open_bound = bound;
+		return;
+	}
+	s->fate[split] = IN;
+	branch(s);
+	s->fate[split] = OUT;
+	branch(s);
+	s->fate[split] = FREE;
+}
+
+/* taken may be NULL when only the value is asked for. */
+static int64_t
+take_by_branching(const struct problem *p, bool *taken, int64_t *bound)
+{
+	struct search s = { .p = p };
+	int64_t value;
+
+	s.fate = mem_array(p->n_edges, sizeof(*s.fate));
+	s.halves = mem_array(p->n_edges, sizeof(*s.halves));
+	s.degree = mem_array(p->n_vertices, sizeof(*s.degree));
+	s.best = mem_array(p->n_edges, sizeof(*s.best));
+	branch(&s);
+	value = s.best_value;
+	*bound = s.open_bound > value ? s.open_bound : value;
+	if (taken)
+		memcpy(taken, s.best, p->n_edges * sizeof(*taken));
+	free(s.fate);
+	free(s.halves);
+	free(s.degree);
+	free(s.best);
+	return value;
+}
+
+void
+select_edges(const struct edge *edges, size_t n_edges, const uint32_t *limit,
+    size_t n_vertices, uint32_t budget, struct selection *out)
+{
+	struct problem p = { edges, n_edges, n_vertices, limit, budget };
+	uint32_t *degree = mem_array(n_vertices, sizeof(*degree));
+	uint8_t *side = mem_array(n_vertices, sizeof(*side));
+	int64_t unused;
+
+	memset(out->taken, 0, n_edges * sizeof(*out->taken));
+	out->value = out->bound = out->next = 0;
+	if (p.budget > n_edges)
+		p.budget = (uint32_t)n_edges;
+	degrees(&p, degree);
+	if (!limits_bind(&p, degree)) {
+		take_best(&p, out);
+	} else if (two_sides(&p, side)) {
+		take_by_flow(&p, side, out);
+	} else {
+		out->value = take_by_branching(&p, out->taken, &out->bound);
+		if (p.budget < n_edges) {
+			p.budget++;
+			out->next = take_by_branching(&p, NULL, &unused) - out->value;
+		}
+		if (out->next < 0)
+			out->next = 0; /* only where neither is proven */
+	}
+	free(degree);
+	free(side);
+}

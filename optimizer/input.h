@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where plan and report get the question from: the mesh file, and the collector or CSV
+ * files.
+ */
+#ifndef OPTIMIZER_INPUT_H
+#define OPTIMIZER_INPUT_H
+
+#include <getopt.h>
+
+#include "optimizer/decide/instance.h"
+#include "optimizer/measure_json.h"
+
+/* Options that the verbs share; NULL or false = not given. */
+struct input_opts {
+	const char *mesh;      /* --mesh FILE */
+	const char *rtt;       /* --rtt FILE */
+	const char *collector; /* --collector URL */
+	const char *hub;       /* --hub NAME, without a mesh file */
+	const char *pops;      /* --pops a,b,c, likewise */
+	const char *pop;       /* --pop NAME[,NAME]: only pairs with such an end */
+	const char *weights;   /* --weights FILE */
+	const char *since;     /* --since DURATION: window of the collector's figures */
+	bool all_pairs;	       /* --all-pairs */
+};
+
+/* For the verbs' tables of struct option; values are above any character. */
+#define INPUT_OPTION_FIRST 1000
+#define INPUT_OPTIONS                                       \
+	{ "mesh", required_argument, NULL, 1000 },          \
+	    { "rtt", required_argument, NULL, 1001 },       \
+	    { "collector", required_argument, NULL, 1002 }, \
+	    { "hub", required_argument, NULL, 1003 },       \
+	    { "pops", required_argument, NULL, 1004 },      \
+	    { "pop", required_argument, NULL, 1005 },       \
+	    { "weights", required_argument, NULL, 1006 },   \
+	    { "since", required_argument, NULL, 1007 },     \
+	{                                                   \
+		"all-pairs", no_argument, NULL, 1008        \
+	}
+
+/* True if option was one of INPUT_OPTIONS, and takes it. */
+bool input_option(struct input_opts *opts, int option, const char *value);
+
+struct input {
+	struct mesh *mesh;	   /* owned; NULL without a mesh file */
+	struct measure *measure;   /* owned; NULL with --rtt */
+	struct instance *instance; /* owned; its budget is the mesh file's */
+	size_t strangers; /* rows of the collector whose nodes the mesh lacks */
+};
+
+/* -EINVAL and err for whatever is wrong; input_fini() is right after a failure too. */
+int input_load(const struct input_opts *opts, struct input *in, struct err *err);
+void input_fini(struct input *in);
+
+#endif

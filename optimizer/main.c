@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * meshopt VERB: a table of verbs, and for the daemons the programs beside this one.
+ */
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "common/version.h"
+#include "optimizer/cmd.h"
+
+static const struct verb {
+	const char *name;
+	int (*run)(int argc, char **argv); /* NULL: the program meshopt-NAME */
+	const char *help;
+} verbs[] = {
+	{ "lint", cmd_lint, "judge the mesh file" },
+	{ "plan", cmd_plan, "decide which pairs get a direct tunnel within a budget" },
+	{ "report", cmd_report, "latency of every pair: now, by the hub, direct" },
+	    "carry a plan out on this node; a dry run without --yes" },
+	{ "prober", NULL, "measure this node's peers, as a daemon" },
+	{ "collector", NULL, "collect what the probers measure, as a daemon" },
+};
+
+static void
+usage(FILE *out)
+{
+	fprintf(out, "usage: meshopt VERB [OPTION...]\n\n");
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		fprintf(out, "  %-10s %s\n", verbs[i].name, verbs[i].help);
+	fprintf(out, "\n`meshopt VERB --help` says more; meshopt(1) says all.\n");
+}
+
+/* The program beside this one, so that a tree that is not installed works; else PATH.
+ */
+static int
+run_program(const char *verb, char **argv)
+{
+	char self[PATH_MAX], path[PATH_MAX + 32], name[32];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	(void)snprintf(name, sizeof(name), "meshopt-%s", verb); /* verbs are short */
+	argv[0] = name;
+	if (n > 0) {
+		self[n] = '\0';
+		(void)snprintf(path, sizeof(path), "%s/%s", dirname(self), name);
+		(void)execv(path, argv); /* returns only on failure: try PATH */
+	}
+	(void)execvp(name, argv); /* likewise */
+	log_warn("%s", name);
+	return EXIT_FAILED;
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *verb = argc > 1 ? argv[1] : "--help";
+
+	log_init("meshopt", false);
+	if (strcmp(verb, "--help") == 0 || strcmp(verb, "help") == 0 ||
+	    strcmp(verb, "-h") == 0) {
+		usage(argc > 1 ? stdout : stderr);
+		return argc > 1 ? EXIT_DONE : EXIT_USAGE;
+	}
+	if (strcmp(verb, "--version") == 0 || strcmp(verb, "-V") == 0) {
+		printf("meshopt %s\n", MESHOPT_VERSION);
+		return EXIT_DONE;
+	}
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		if (strcmp(verb, verbs[i].name))
+			continue;
+		return verbs[i].run ? verbs[i].run(argc - 1, argv + 1)
+				    : run_program(verb, argv + 1);
+	}
+	log_warnx("%s is not a verb; `meshopt --help` lists them", verb);
+	return EXIT_USAGE;
+}
