@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The kernel in our own words: everything that `meshopt apply` reads from it and the
+ * few things that it changes.  A handle knows the name of one interface, the direct
+ * one, and the calls that change something take no other: the hub interface cannot be
+ * written, which the real implementation also asserts on every message that it sends.
+ *
+ * kernel_nl.c, kernel_wg.c, kernel_parse.c and kernel_route.c implement it by netlink;
+ * tests/fakes/kernel.c stands in for them in unit tests.  Calls return 0 or -errno.
+ */
+#ifndef OPTIMIZER_APPLY_KERNEL_H
+#define OPTIMIZER_APPLY_KERNEL_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/addr.h"
+#include "common/clock.h"
+#include "common/err.h"
+#include "common/wgkey.h"
+
+/*
+ * The routing protocol number that marks our routes: one that neither the kernel nor
+ * Debian's rt_protos gives away (188 is OSPF's).  A route is ours if it has this
+ * number and leaves by the direct interface.
+ */
+#define RTPROT_MESHOPT 213
+
+struct kernel;
+
+struct kernel_link {
+	char name[IF_NAMESIZE];
+	unsigned ifindex;
+	bool wireguard; /* by its kind, not by its name */
+	bool up;
+	uint32_t mtu;
+};
+
+struct kernel_addr {
+	unsigned ifindex;
+	struct prefix prefix; /* the address with its mask */
+};
+
+struct kernel_peer {
+	struct wgkey key;
+	struct addr endpoint; /* family 0 = none known */
+	uint16_t port;
+	uint16_t keepalive_s;	/* 0 = off */
+	struct wall handshake;	/* the latest; 0 = never */
+	struct prefix *allowed; /* owned */
+	size_t n_allowed;
+};
+
+/* A WireGuard interface.  Private and preshared keys are left in the kernel. */
+struct kernel_device {
+	bool has_key;
+	struct wgkey key; /* public */
+	uint16_t port;
+	struct kernel_peer *peers; /* owned */
+	size_t n_peers;
+};
+
+/* A unicast, blackhole or other route of the main table. */
+struct kernel_route {
+	struct prefix dst;
+	uint8_t protocol;
+	uint8_t type; /* RTN_* */
+	uint8_t scope, tos;
+	uint32_t metric;
+	unsigned ifindex; /* 0: several ways or none */
+	bool gateway;
+	struct addr src; /* preferred source, family 0 = none */
+};
+
+/* What is to be added to a peer, or the peer itself; nothing is ever taken from it. */
+struct kernel_peer_change {
+	struct wgkey key;
+	struct addr endpoint; /* family 0 = leave it */
+	uint16_t port;
+	bool set_keepalive;
+	uint16_t keepalive_s;
+	const struct prefix *allowed; /* borrowed; added to what it has */
+	size_t n_allowed;
+};
+
+/* direct: the one interface that this handle may change. */
+int kernel_open(const char *direct, struct kernel **out, struct err *err);
+void kernel_close(struct kernel *k);
+
+/* --- reading --- */
+
+bool kernel_may_change(struct kernel *k);    /* CAP_NET_ADMIN is in effect */
+bool kernel_has_wireguard(struct kernel *k); /* its generic netlink family exists */
+int kernel_link(struct kernel *k, const char *name, struct kernel_link *out);
+
+/* Of all interfaces, if ifindex is 0.  *out is for free(). */
+int kernel_addrs(struct kernel *k, unsigned ifindex, struct kernel_addr **out,
+    size_t *n);
+
+/* Free with kernel_device_free().  Needs CAP_NET_ADMIN. */
+int kernel_device(struct kernel *k, const char *name, struct kernel_device **out);
+void kernel_device_free(struct kernel_device *dev);
+
+/* The main table, IPv4 then IPv6.  *out is for free(). */
+int kernel_routes(struct kernel *k, struct kernel_route **out, size_t *n);
+
+/* By which interface would a packet to addr leave? */
+int kernel_lookup(struct kernel *k, const struct addr *addr, unsigned *ifindex);
+
+/* name as in /proc/sys, "net/ipv4/conf/all/rp_filter". */
+int kernel_sysctl(struct kernel *k, const char *name, uint32_t *out);
+
+/* Could a socket be bound to this UDP port?  -EADDRINUSE if not. */
+int kernel_port_free(struct kernel *k, uint16_t port);
+
+/* --- changing; all of it on the direct interface --- */
+
+int kernel_link_add(struct kernel *k, uint32_t mtu);
+int kernel_link_up(struct kernel *k);
+int kernel_link_del(struct kernel *k);
+
+/* Give it the private key of the interface from, which never leaves this layer. */
+int kernel_key_copy(struct kernel *k, const char *from, uint16_t port);
+int kernel_addr_add(struct kernel *k, const struct prefix *prefix);
+
+/* One message, no REPLACE flag. */
+int kernel_peer_set(struct kernel *k, const struct kernel_peer_change *change);
+
+/* -EEXIST when the table has that prefix already.  ifindex is filled in here. */
+int kernel_route_add(struct kernel *k, const struct kernel_route *route);
+int kernel_route_del(struct kernel *k, const struct kernel_route *route);
+
+#endif

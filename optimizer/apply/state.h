@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the kernel of this node says now, read once, so that everything that is decided
+ * from it is a pure function.
+ */
+#ifndef OPTIMIZER_APPLY_STATE_H
+#define OPTIMIZER_APPLY_STATE_H
+
+#include "common/mesh.h"
+#include "optimizer/apply/kernel.h"
+
+struct state {
+	struct wall now;
+	bool may_change;
+	bool has_wireguard;
+	struct kernel_link hub_link, direct_link; /* ifindex 0 = absent */
+	struct kernel_device *hub, *direct; /* owned; NULL = absent or not WireGuard */
+	struct kernel_addr *addrs;	    /* owned; of the direct interface */
+	size_t n_addrs;
+	struct kernel_route *routes; /* owned; main table */
+	size_t n_routes;
+	uint32_t rp_all, rp_hub, rp_direct; /* the last as it will be, if absent */
+	bool v6_off;			    /* on the direct interface, likewise */
+	bool port_free;			    /* true if the direct interface exists */
+};
+
+/* *out is to be cleared with state_fini() in any case. */
+int state_read(struct kernel *k, const struct mesh *mesh, struct wall now,
+    struct state *out, struct err *err);
+void state_fini(struct state *state);
+
+/* A peer of the direct interface, or NULL. */
+const struct kernel_peer *state_peer(const struct state *state,
+    const struct wgkey *key);
+
+/* Is this route one that we made? */
+bool state_ours(const struct state *state, const struct kernel_route *route);
+
+/* Our route for exactly this prefix, or NULL. */
+const struct kernel_route *state_route(const struct state *state,
+    const struct prefix *prefix);
+
+/* The route that carries this prefix without ours: the longest shorter one, or NULL. */
+const struct kernel_route *state_fallback(const struct state *state,
+    const struct prefix *prefix);
+
+bool state_has_addr(const struct state *state, const struct addr *addr);
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A kernel in memory behind optimizer/apply/kernel.h.  It keeps the rules that matter
+ * to a switch: a peer shakes hands only if the other end is there, a prefix belongs to
+ * one peer, an equal route is refused, the longest route wins.  What it is to do wrong
+ * is set in struct fake_kernel.
+ */
+#ifndef TESTS_FAKES_KERNEL_H
+#define TESTS_FAKES_KERNEL_H
+
+#include "optimizer/apply/kernel.h"
+
+#define FAKE_HUB_IFINDEX    5
+#define FAKE_DIRECT_IFINDEX 9
+#define FAKE_OTHER_IFINDEX  2
+#define FAKE_MAX	    64
+
+enum fake_call {
+	FAKE_LINK_ADD,
+	FAKE_LINK_UP,
+	FAKE_LINK_DEL,
+	FAKE_KEY_COPY,
+	FAKE_ADDR_ADD,
+	FAKE_PEER_SET,
+	FAKE_ROUTE_ADD,
+	FAKE_ROUTE_DEL,
+	FAKE_CALLS
+};
+
+struct fake_kernel {
+	/* the world */
+	struct mono now;
+	struct kernel_link hub_link, direct_link; /* ifindex 0 = absent */
+	struct kernel_device hub, direct;
+	struct kernel_addr addrs[FAKE_MAX];
+	size_t n_addrs;
+	struct kernel_route routes[FAKE_MAX];
+	size_t n_routes;
+	uint32_t rp_all, rp_hub, rp_direct, rp_default;
+	bool v6_off, port_taken;
+
+	/* what goes wrong */
+	bool no_cap, no_wireguard;
+	int64_t handshake_after_ns; /* of setting a peer; below 0 = never */
+	struct wgkey silent;	    /* this one never shakes hands */
+	enum fake_call fail_call;   /* with fail_rc != 0: this call fails ... */
+	int fail_rc;
+	unsigned fail_after; /* ... after so many that succeed */
+	bool deaf_peers;     /* PEER_SET says yes and does nothing */
+	bool deaf_routes;    /* ROUTE_ADD likewise */
+	bool rule_wins;	     /* lookups never leave by the direct interface */
+
+	/* what was done */
+	unsigned calls[FAKE_CALLS];
+	struct mono set_at[FAKE_MAX]; /* by index of the direct peer */
+};
+
+struct kernel {
+	char direct[IF_NAMESIZE];
+};
+
+extern struct fake_kernel fake;
+
+void fake_fini_device(struct kernel_device *dev);
+
+/* A node with its hub tunnel up and nothing else; frees what there was. */
+void fake_reset(const struct wgkey *own, const char *hub_route);
+void fake_fini(void);
+
+void fake_add_route(const char *prefix, unsigned ifindex, uint8_t protocol);
+unsigned fake_changes(void); /* of any kind */
+
+#endif

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The half of the fake kernel that changes something: see kernel.h beside this.
+ */
+#include "tests/fakes/kernel.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "common/mem.h"
+
+/* Count the call; its failure if it is to fail. */
+static int
+enter(enum fake_call call)
+{
+	unsigned before = fake.calls[call]++;
+
+	return call == fake.fail_call && before >= fake.fail_after ? fake.fail_rc : 0;
+}
+
+int
+kernel_link_add(struct kernel *k, uint32_t mtu)
+{
+	int rc = enter(FAKE_LINK_ADD);
+
+	if (rc < 0)
+		return rc;
+	if (fake.direct_link.ifindex)
+		return -EEXIST;
+	fake.direct_link =
+	    (struct kernel_link){ "", FAKE_DIRECT_IFINDEX, true, false, mtu };
+	memcpy(fake.direct_link.name, k->direct, sizeof(k->direct));
+	fake.rp_direct = fake.rp_default;
+	return 0;
+}
+
+int
+kernel_link_up(struct kernel *k)
+{
+	int rc = enter(FAKE_LINK_UP);
+
+	(void)k;
+	if (rc == 0)
+		fake.direct_link.up = true;
+	return rc;
+}
+
+int
+kernel_link_del(struct kernel *k)
+{
+	int rc = enter(FAKE_LINK_DEL);
+
+	(void)k;
+	if (rc < 0)
+		return rc;
+	fake_fini_device(&fake.direct);
+	fake.direct_link = (struct kernel_link){ 0 };
+	for (size_t i = fake.n_addrs; i-- > 0;) {
+		if (fake.addrs[i].ifindex == FAKE_DIRECT_IFINDEX)
+			fake.addrs[i] = fake.addrs[--fake.n_addrs];
+	}
+	return 0;
+}
+
+int
+kernel_key_copy(struct kernel *k, const char *from, uint16_t port)
+{
+	int rc = enter(FAKE_KEY_COPY);
+
+	(void)k;
+	if (rc < 0)
+		return rc;
+	assert(strcmp(from, "wg0") == 0);
+	fake.direct.key = fake.hub.key;
+	fake.direct.has_key = true;
+	fake.direct.port = port;
+	return 0;
+}
+
+int
+kernel_addr_add(struct kernel *k, const struct prefix *prefix)
+{
+	int rc = enter(FAKE_ADDR_ADD);
+
+	(void)k;
+	if (rc < 0)
+		return rc;
+	assert(fake.n_addrs < FAKE_MAX);
+	fake.addrs[fake.n_addrs++] =
+	    (struct kernel_addr){ FAKE_DIRECT_IFINDEX, *prefix };
+	return 0;
+}
+
+static bool
+same(const struct prefix *a, const struct prefix *b)
+{
+	return a->len == b->len && addr_equal(&a->addr, &b->addr);
+}
+
+/* The peer that has this prefix loses it, silently, as in the kernel. */
+static void
+steal(const struct prefix *prefix)
+{
+	for (size_t i = 0; i < fake.direct.n_peers; i++) {
+		struct kernel_peer *peer = &fake.direct.peers[i];
+
+		for (size_t j = peer->n_allowed; j-- > 0;) {
+			if (same(&peer->allowed[j], prefix))
+				peer->allowed[j] = peer->allowed[--peer->n_allowed];
+		}
+	}
+}
+
+int
+kernel_peer_set(struct kernel *k, const struct kernel_peer_change *change)
+{
+	struct kernel_peer *peer = NULL;
+	int rc = enter(FAKE_PEER_SET);
+
+	(void)k;
+	if (rc < 0 || fake.deaf_peers)
+		return rc;
+	for (size_t i = 0; i < fake.direct.n_peers; i++) {
+		if (wgkey_compare(&fake.direct.peers[i].key, &change->key) == 0)
+			peer = &fake.direct.peers[i];
+	}
+	if (!peer) {
+		size_t n = fake.direct.n_peers++;
+
+		assert(n < FAKE_MAX);
+		fake.direct.peers =
+		    mem_grow(fake.direct.peers, n + 1, sizeof(*fake.direct.peers));
+		peer = &fake.direct.peers[n];
+		*peer = (struct kernel_peer){ .key = change->key };
+		fake.set_at[n] = fake.now;
+	}
+	if (change->endpoint.family) {
+		peer->endpoint = change->endpoint;
+		peer->port = change->port;
+	}
+	if (change->set_keepalive)
+		peer->keepalive_s = change->keepalive_s;
+	for (size_t i = 0; i < change->n_allowed; i++) {
+		steal(&change->allowed[i]);
+		peer->allowed =
+		    mem_grow(peer->allowed, peer->n_allowed + 1, sizeof(struct prefix));
+		peer->allowed[peer->n_allowed++] = change->allowed[i];
+	}
+	return 0;
+}
+
+int
+kernel_route_add(struct kernel *k, const struct kernel_route *route)
+{
+	int rc = enter(FAKE_ROUTE_ADD);
+
+	(void)k;
+	if (rc < 0 || fake.deaf_routes)
+		return rc;
+	for (size_t i = 0; i < fake.n_routes; i++) {
+		if (same(&fake.routes[i].dst, &route->dst))
+			return -EEXIST;
+	}
+	assert(fake.n_routes < FAKE_MAX);
+	fake.routes[fake.n_routes] = *route;
+	fake.routes[fake.n_routes++].ifindex = FAKE_DIRECT_IFINDEX;
+	return 0;
+}
+
+int
+kernel_route_del(struct kernel *k, const struct kernel_route *route)
+{
+	int rc = enter(FAKE_ROUTE_DEL);
+
+	(void)k;
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < fake.n_routes; i++) {
+		if (!same(&fake.routes[i].dst, &route->dst) ||
+		    fake.routes[i].ifindex != FAKE_DIRECT_IFINDEX ||
+		    fake.routes[i].protocol != route->protocol)
+			continue;
+		/* The order is kept: tests compare whole tables. */
+		fake.n_routes--;
+		memmove(&fake.routes[i], &fake.routes[i + 1],
+		    (fake.n_routes - i) * sizeof(fake.routes[0]));
+		memset(&fake.routes[fake.n_routes], 0, sizeof(fake.routes[0]));
+		return 0;
+	}
+	return -ESRCH;
+}

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a node must be before anything is touched, a row for each way in which it is
+ * not.
+ *
+ * links: optimizer/apply/goals.c optimizer/apply/state.c optimizer/decide/plan.c
+ * links: tests/fakes/kernel.c tests/fakes/kernel_change.c
+ * links: optimizer/apply/preflight.c
+ */
+#include "optimizer/apply/preflight.h"
+
+#include "tests/unit/apply_node.h"
+
+struct faults {
+	char text[4096];
+};
+
+static void
+take_fault(const char *fault, void *ctx)
+{
+	struct faults *faults = ctx;
+	size_t len = strlen(faults->text);
+
+	(void)snprintf(faults->text + len, sizeof(faults->text) - len, "%s\n", fault);
+}
+
+static size_t
+check(const char *plan, struct faults *faults)
+{
+	struct goals goals = world_goals(mesh, plan);
+	struct state state = read_state();
+	size_t n;
+
+	faults->text[0] = '\0';
+	n = preflight(&goals, &state, take_fault, faults);
+	state_fini(&state);
+	goals_fini(&goals);
+	return n;
+}
+
+/* Each bends a sound world in one way. */
+static void
+no_cap(void)
+{
+	fake.no_cap = true;
+}
+static void
+no_wireguard(void)
+{
+	fake.no_wireguard = true;
+}
+static void
+no_hub(void)
+{
+	fake.hub_link.ifindex = 0;
+}
+static void
+hub_down(void)
+{
+	fake.hub_link.up = false;
+}
+static void
+hub_is_dummy(void)
+{
+	fake.hub_link.wireguard = false;
+}
+static void
+other_key(void)
+{
+	fake.hub.key.b[0] ^= 1;
+}
+static void
+strict_all(void)
+{
+	fake.rp_all = 1;
+}
+static void
+strict_default(void)
+{
+	fake.rp_default = 1;
+}
+static void
+strict_but_loose(void)
+{
+	fake.rp_hub = 1;
+	fake.rp_default = 1;
+	fake.rp_all = 2;
+}
+static void
+strict_hub(void)
+{
+	fake.rp_hub = 1;
+}
+static void
+no_ipv6(void)
+{
+	fake.v6_off = true;
+}
+static void
+port_taken(void)
+{
+	fake.port_taken = true;
+}
+static void
+no_fallback(void)
+{
+	fake.n_routes = 1;
+	fake.routes[0].dst.len = 32;
+}
+static void
+fallback_elsewhere(void)
+{
+	fake_add_route("10.50.4.0/24", FAKE_OTHER_IFINDEX, 3);
+}
+static void
+fallback_blackhole(void)
+{
+	fake.routes[1].type = 6; /* RTN_BLACKHOLE */
+}
+static void
+same_prefix(void)
+{
+	fake_add_route("10.50.4.1/32", FAKE_HUB_IFINDEX, 4);
+}
+static void
+same_prefix_alone(void)
+{
+	fake.n_routes = 0;
+	same_prefix();
+}
+static void
+same_prefix_other_metric(void)
+{
+	same_prefix();
+	fake.routes[fake.n_routes - 1].metric = 500;
+}
+static void
+direct_is_dummy(void)
+{
+	stage("nrt");
+	fake.direct_link.wireguard = false;
+}
+static void
+direct_other_key(void)
+{
+	stage("nrt");
+	fake.direct.key.b[3] ^= 1;
+}
+static void
+direct_other_port(void)
+{
+	stage("nrt");
+	fake.direct.port = 7777;
+}
+static void
+direct_other_mtu(void)
+{
+	stage("nrt");
+	fake.direct_link.mtu = 1380;
+}
+static void
+direct_strict(void)
+{
+	stage("nrt");
+	fake.rp_direct = 1;
+}
+static void
+direct_half_made(void)
+{
+	assert_int_equal(kernel_link_add(kernel, 1420), 0);
+}
+static void
+other_source(void)
+{
+	stage("nrt");
+	route("10.50.4.1/32");
+	fake.routes[fake.n_routes - 1].src.b[3] = 77;
+}
+static void
+sound(void)
+{
+}
+
+static void
+a_node_is_judged(void **unused)
+{
+	static const struct {
+		void (*bend)(void);
+		const char *want; /* NULL: nothing to say */
+	} rows[] = {
+		{ sound, NULL },
+		{ no_cap, "no CAP_NET_ADMIN: run it as root" },
+		{ no_wireguard, "the kernel has no WireGuard: modprobe wireguard" },
+		{ no_hub, "wg0: no such interface" },
+		{ hub_down, "wg0: is down" },
+		{ hub_is_dummy, "wg0: not a WireGuard interface" },
+		{ other_key, "wg0: this node's key differs from the mesh file" },
+		{ strict_all, "sysctl -w net.ipv4.conf.all.rp_filter=2" },
+		{ strict_hub, "sysctl -w net.ipv4.conf.wg0.rp_filter=2" },
+		{ strict_default, "sysctl -w net.ipv4.conf.default.rp_filter=2" },
+		{ strict_but_loose, NULL },
+		{ no_ipv6, "sysctl -w net.ipv6.conf.default.disable_ipv6=0" },
+		{ port_taken, "UDP port 51821 is in use" },
+		{ no_fallback, "nrt: no route to fall back to" },
+		{ fallback_elsewhere,
+		    "nrt: 10.50.4.1/32 leaves by another interface and not by wg0" },
+		{ fallback_blackhole, "nrt: no route to fall back to" },
+		{ same_prefix, "route to exactly 10.50.4.1/32 is there (by wg0" },
+		{ same_prefix_alone, "nrt: no route to fall back to" },
+		{ same_prefix_other_metric, "route to exactly 10.50.4.1/32 is there" },
+		{ direct_is_dummy, "wgd0: not a WireGuard interface" },
+		{ direct_other_key, "wgd0: has another key" },
+		{ direct_other_port, "wgd0: listens on port 7777" },
+		{ direct_other_mtu, "ip link set wgd0 mtu 1420" },
+		{ direct_strict, "sysctl -w net.ipv4.conf.wgd0.rp_filter=2" },
+		{ direct_half_made, NULL },
+		{ other_source, "nrt: our route to 10.50.4.1/32 has another source" },
+	};
+	struct faults faults;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		(void)tear_down(unused);
+		(void)set_up(unused);
+		rows[i].bend();
+		print_message("%zu: %zu faults\n", i, check("nrt=direct:49", &faults));
+		print_message("%s", faults.text);
+		if (rows[i].want)
+			assert_non_null(strstr(faults.text, rows[i].want));
+		else
+			assert_string_equal(faults.text, "");
+	}
+}
+
+static void
+what_a_switch_needs_is_not_asked_without_one(void **unused)
+{
+	struct faults faults;
+
+	(void)unused;
+	strict_all();
+	no_ipv6();
+	port_taken();
+	assert_int_equal(check("nrt=hub", &faults), 0);
+	/* But taking a route back needs somewhere to go. */
+	stage("nrt");
+	route("10.50.4.1/32");
+	assert_int_equal(check("nrt=hub", &faults), 0);
+	fake.routes[1].dst.len = 32;
+	fake.routes[0].dst.len = 32;
+	assert_int_equal(check("nrt=hub", &faults), 1);
+}
+
+static void
+an_endpoint_inside_the_overlay_is_refused(void **unused)
+{
+	struct goals goals = world_goals(mesh, "sin=direct:38");
+	struct state state = read_state();
+	struct faults faults = { "" };
+
+	(void)unused;
+	assert_int_equal(addr_parse("10.50.4.9", &goals.goal[0].endpoint), 0);
+	assert_int_equal(preflight(&goals, &state, take_fault, &faults), 1);
+	assert_non_null(strstr(faults.text, "lies inside the overlay"));
+	state_fini(&state);
+	goals_fini(&goals);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		CASE(a_node_is_judged),
+		CASE(what_a_switch_needs_is_not_asked_without_one),
+		CASE(an_endpoint_inside_the_overlay_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
