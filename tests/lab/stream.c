@@ -1,0 +1,199 @@
+/*
+ * SPDX-License-Identifier: MIT
+ *
+ * stream: count what a UDP stream loses, packet by packet.
+ *
+ *	stream LOCAL PEER PORT RATE SECONDS FROM TO
+ *
+ * Run it at both ends, addresses swapped.  Each end sends RATE packets a second from
+ * LOCAL to PEER for SECONDS and counts what PEER sends, and is done when it has sent
+ * everything and heard nothing for GRACE.  Then it prints a line about the direction
+ * towards itself; FROM and TO, the names of peer and self, are only for that line:
+ *
+ *	stream from=hkg to=nrt sent=.. received=.. lost=.. dup=.. reordered=.. gap_ms=..
+ *
+ * The number sent is known without asking: an end always tries RATE x SECONDS times,
+ * and a send that fails locally is a packet lost.  So nothing need get through after
+ * the last packet.  An end sends hellos until it hears its peer and only then begins,
+ * so that no packet meets a closed port; after HELLO_LIMIT it begins all the same.
+ */
+#include <arpa/inet.h>
+#include <err.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#define NS_PER_S    INT64_C(1000000000)
+#define GRACE	    (3 * NS_PER_S) /* longer than any path of the lab */
+#define HELLO_EVERY (NS_PER_S / 20)
+#define HELLO_LIMIT (10 * NS_PER_S)
+#define HELLO	    UINT32_MAX
+#define MAGIC	    UINT32_C(0x6d657368)
+#define MAX_PACKETS 100000000.0
+
+struct packet {
+	uint32_t magic; /* strangers are not counted */
+	uint32_t seq;
+	uint32_t total; /* what this end sends in all */
+};
+
+struct direction {
+	uint32_t total, received, dup, reordered;
+	uint32_t next;	   /* one above the highest number seen */
+	int64_t last, gap; /* ns: latest arrival of a new packet, longest silence */
+	bool *seen;	   /* owned; total of them */
+};
+
+static int64_t
+now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * NS_PER_S + t.tv_nsec;
+}
+
+static struct sockaddr_in
+address(const char *host, const char *port)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET };
+
+	a.sin_port = htons((uint16_t)atoi(port));
+	if (inet_pton(AF_INET, host, &a.sin_addr) != 1)
+		errx(2, "not an IPv4 address: %s", host);
+	return a;
+}
+
+/* How long the numbers from `from` to `to` take at the pace of the stream. */
+static int64_t
+span_ns(uint32_t from, uint32_t to, double rate)
+{
+	return (int64_t)((double)(to - from) * NS_PER_S / rate);
+}
+
+static void
+count(struct direction *d, uint32_t seq, int64_t now, double rate)
+{
+	int64_t silence;
+
+	if (d->seen[seq]) {
+		d->dup++;
+		return;
+	}
+	d->seen[seq] = true;
+	silence = d->received == 0 ? span_ns(0, seq, rate) : now - d->last;
+	if (silence > d->gap)
+		d->gap = silence;
+	d->received++;
+	d->last = now;
+	if (seq < d->next)
+		d->reordered++;
+	else
+		d->next = seq + 1;
+}
+
+/* Take all that has arrived; true if there was anything from the peer. */
+static bool
+drain(int fd, struct direction *d, double rate)
+{
+	struct packet p;
+	bool any = false;
+	ssize_t n;
+
+	while ((n = recv(fd, &p, sizeof(p), 0)) >= 0) {
+		/* The ends have the same options, which also bounds seen[]. */
+		if (n != sizeof(p) || p.magic != MAGIC || p.total != d->total)
+			continue;
+		any = true;
+		if (p.seq < d->total)
+			count(d, p.seq, now_ns(), rate);
+	}
+	return any;
+}
+
+/* The stream itself, both ways, until it is over. */
+static void
+run(int fd, const struct sockaddr_in *to, struct direction *in, double rate)
+{
+	struct packet out = { .magic = MAGIC, .total = in->total };
+	int64_t now = now_ns(), begin = now, due = now, active = now;
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	struct timespec timeout;
+	uint32_t sent = 0;
+	bool started = false;
+
+	while (sent < in->total || now - active < GRACE) {
+		while (sent < in->total && due <= now) {
+			out.seq = started ? sent : HELLO;
+			sendto(fd, &out, sizeof(out), 0, (const struct sockaddr *)to,
+			    sizeof(*to));
+			sent += started;
+			/* From the beginning, so that lateness does not add up. */
+			due = started ? begin + span_ns(0, sent, rate)
+				      : now + HELLO_EVERY;
+			active = now;
+		}
+		due = sent < in->total ? due : active + GRACE;
+		now = now_ns();
+		if (due > now) {
+			timeout.tv_sec = (due - now) / NS_PER_S;
+			timeout.tv_nsec = (due - now) % NS_PER_S;
+			ppoll(&pfd, 1, &timeout, NULL);
+		}
+		now = now_ns();
+		if (drain(fd, in, rate))
+			active = now;
+		else if (started || now - begin < HELLO_LIMIT)
+			continue;
+		if (!started)
+			begin = due = now;
+		started = true;
+	}
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct direction in = { .total = 0 };
+	struct sockaddr_in local, peer;
+	int size = 4 << 20; /* a delayed packet stays on its sender's account */
+	double rate, seconds;
+	int64_t tail;
+	int fd;
+
+	if (argc != 8)
+		errx(2, "usage: stream local peer port rate seconds from to");
+	local = address(argv[1], argv[3]);
+	peer = address(argv[2], argv[3]);
+	rate = atof(argv[4]);
+	seconds = atof(argv[5]);
+	if (!(rate * seconds >= 1 && rate * seconds <= MAX_PACKETS))
+		errx(2, "rate x seconds must be 1 to %.0f", MAX_PACKETS);
+	in.total = (uint32_t)(rate * seconds);
+	if ((in.seen = calloc(in.total, sizeof(*in.seen))) == NULL)
+		err(1, "calloc");
+	/* Not connected: an ICMP error must neither end the stream nor count in it. */
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	if (fd < 0 || bind(fd, (const struct sockaddr *)&local, sizeof(local)) < 0)
+		err(1, "%s port %s", argv[1], argv[3]);
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
+
+	run(fd, &peer, &in, rate);
+
+	/* A path that died and stayed dead is a gap as well. */
+	tail = span_ns(in.next, in.total, rate);
+	if (tail > in.gap)
+		in.gap = tail;
+	printf("stream from=%s to=%s sent=%u received=%u lost=%u dup=%u reordered=%u "
+	       "gap_ms=%.1f\n",
+	    argv[6], argv[7], in.total, in.received, in.total - in.received, in.dup,
+	    in.reordered, (double)in.gap / 1e6);
+	free(in.seen);
+	return 0;
+}
