@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
 # make            build the programs into build/
-# make demo       the seed's twelve nodes on kernel WireGuard, live (about a minute)
+# make demo       the seed's twelve nodes on kernel WireGuard, live, in a minute or two
 # make check      everything that can be checked; ends with "N passed, N failed"
 # make lab        every lab scenario; S=name for one
 # make deps       install what is missing (Debian 12; asks for root only if it must)
