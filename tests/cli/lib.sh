@@ -15,7 +15,7 @@ set -u
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 BUILD=${BUILD:-$TOP/build}
 DATA=$TOP/data/edgeproxy
-PATH=$BUILD:$PATH
+PATH=$BUILD:$PATH:/usr/sbin:/sbin
 export PATH LC_ALL=C.UTF-8 TZ=UTC NO_COLOR=1
 TMP=$(mktemp -d /tmp/meshopt-cli.XXXXXX)
 trap 'kill $(jobs -p) 2>/dev/null; wait 2>/dev/null; rm -rf "$TMP"' EXIT
@@ -62,6 +62,19 @@ wait_for() {
 skip() {
 	echo "SKIP $(basename "$0" .sh): $1"
 	exit 77
+}
+
+# in_namespace FLAGS: run this script again in namespaces of its own (unshare's flags),
+# as root where it is root already, else as root of a user namespace
+in_namespace() {
+	local flags=$1
+	[ -z "${IN_NAMESPACE:-}" ] || return 0
+	unshare "-$flags" true 2>/dev/null || flags=r$flags
+	unshare "-$flags" ip link set lo up 2>/dev/null ||
+		skip "no namespace may be made here (unshare -$flags)"
+	rm -rf "$TMP"
+	export IN_NAMESPACE=1 BUILD
+	exec unshare "-$flags" "$BASH" "$0"
 }
 
 finish() { exit $((failed > 0)); }

@@ -10,14 +10,8 @@
 
 # Much below is called by wait_for, and pass cannot fail.
 # shellcheck disable=SC2015,SC2317
-if [ -z "${PROBER_NS:-}" ]; then
-	unshare -rn true 2>/dev/null || {
-		echo "SKIP prober: unshare -rn is not allowed here"
-		exit 77
-	}
-	PROBER_NS=1 exec unshare -rn "$0" "$@"
-fi
 . "$(dirname "$0")/lib.sh"
+in_namespace n
 
 KEY1=He2jX3+iEl7hUaaJG/i3YcSnStEFAcW/rs/lP0Pw+nc=
 PORT=8650
