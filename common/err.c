@@ -9,7 +9,8 @@ static void
 put(struct err *err, const char *fmt, va_list ap)
 {
 	if (err)
-		(void)vsnprintf(err->text, sizeof(err->text), fmt, ap); /* cut is fine */
+		(void)vsnprintf(err->text, sizeof(err->text), fmt,
+		    ap); /* cut is fine */
 }
 
 int
