@@ -25,10 +25,19 @@ pair_value(const struct pair *p)
 	return (p->hub_us - p->direct_us) * p->weight;
 }
 
+int64_t
+pair_merit(const struct pair *p)
+{
+	if (p->hub_us == PLAN_UNKNOWN || p->direct_us == PLAN_UNKNOWN)
+		return 0;
+	return (p->hub_lo_us - p->direct_hi_us) * p->weight + p->bias;
+}
+
 bool
 pair_is_candidate(const struct pair *p)
 {
-	return p->reachable && p->pin == MESH_FREE && pair_value(p) > 0;
+	return p->reachable && p->pin == MESH_FREE && !p->barred && !p->held &&
+	       pair_merit(p) > 0;
 }
 
 static int32_t
@@ -130,6 +139,8 @@ instance_build(struct instance *in, const struct measured *measured,
 			*p = (struct pair){ .a = a, .b = b };
 			p->hub_us = hub_estimate(measured, a, b, in->hub);
 			p->direct_us = direct_estimate(measured, a, b);
+			p->hub_lo_us = p->hub_us;
+			p->direct_hi_us = p->direct_us;
 			p->pin = said ? said->pin : MESH_FREE;
 			p->reachable = in->nodes[a].reachable || in->nodes[b].reachable;
 			p->present = known(measured->direct, a, b) != MATRIX_UNKNOWN;

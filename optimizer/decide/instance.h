@@ -38,6 +38,12 @@ struct pair {
 	enum mesh_pin pin;
 	bool reachable; /* at least one end has an endpoint */
 	bool present;	/* has a direct tunnel now */
+	/* What decides: confidence limits of the two, or the figures themselves. */
+	int64_t hub_lo_us, direct_hi_us;
+	/* What a policy says of it; zero without one. */
+	int64_t bias; /* us x weight: the cost of a change, for or against it */
+	bool held;    /* its tunnel stays, where budget and limits let it */
+	bool barred;  /* no candidate */
 };
 
 struct instance {
@@ -67,6 +73,8 @@ void instance_free(struct instance *in);
 
 /* us x weight gained by a tunnel for this pair; 0 or less, or not measured: no gain. */
 int64_t pair_value(const struct pair *p);
+/* The same at the limits that decide, with the bias: what is chosen by. */
+int64_t pair_merit(const struct pair *p);
 /* May the optimizer give this pair a tunnel of its own accord? */
 bool pair_is_candidate(const struct pair *p);
 

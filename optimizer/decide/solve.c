@@ -48,6 +48,28 @@ take_pinned(struct work *w, struct err *err)
 	return 0;
 }
 
+/*
+ * What a policy holds, in the order of names, as long as there is room: dwell is no
+ * reason to refuse a plan.
+ */
+static void
+take_held(struct work *w)
+{
+	const struct instance *in = w->in;
+
+	for (size_t i = 0; i < in->n_pairs; i++) {
+		const struct pair *p = &in->pairs[i];
+
+		if (!p->held || p->pin != MESH_FREE || w->budget == 0 ||
+		    !w->limit[p->a] || !w->limit[p->b])
+			continue;
+		w->taken[i] = true;
+		w->budget -= w->budget != PLAN_NO_BUDGET;
+		w->limit[p->a] -= w->limit[p->a] != MESH_NO_LIMIT;
+		w->limit[p->b] -= w->limit[p->b] != MESH_NO_LIMIT;
+	}
+}
+
 static const struct pair *
 pair_by_rank(const struct instance *in, uint32_t i)
 {
@@ -60,7 +82,7 @@ by_value(const void *x, const void *y, void *ctx)
 {
 	uint32_t i = *(const uint32_t *)x, j = *(const uint32_t *)y;
 	const struct pair *p = pair_by_rank(ctx, i), *q = pair_by_rank(ctx, j);
-	int64_t v = pair_value(p), u = pair_value(q);
+	int64_t v = pair_merit(p), u = pair_merit(q);
 
 	if (v != u)
 		return v > u ? -1 : 1;
@@ -84,7 +106,7 @@ gather_candidates(struct work *w)
 	for (size_t i = 0; i < w->n_edges; i++) {
 		const struct pair *p = &in->pairs[w->pair_of[i]];
 
-		w->edges[i] = (struct edge){ p->a, p->b, pair_value(p) };
+		w->edges[i] = (struct edge){ p->a, p->b, pair_merit(p) };
 	}
 }
 
@@ -171,15 +193,12 @@ write_plan(const struct work *w, const struct selection *s)
 	plan->names = mem_array(in->n_nodes, sizeof(*plan->names));
 	for (size_t i = 0; i < in->n_nodes; i++)
 		memcpy(plan->names[i], in->nodes[i].name, sizeof(plan->names[i]));
-	plan->value = s->value;
-	plan->bound = s->bound;
 	plan->next_value = s->next;
-	for (size_t i = 0; i < in->n_pairs; i++) {
-		if (!w->taken[i] || in->pairs[i].pin != MESH_PIN_DIRECT)
-			continue;
-		plan->value += pair_value(&in->pairs[i]); /* may be negative */
-		plan->bound += pair_value(&in->pairs[i]);
-	}
+	for (size_t i = 0; i < in->n_pairs; i++)
+		if (w->taken[i])
+			plan->value += pair_value(&in->pairs[i]); /* may be negative */
+	/* What may be missing is known by merit, which value only reports. */
+	plan->bound = plan->value + (s->bound - s->value);
 	write_pairs(w, plan);
 	return plan;
 }
@@ -199,6 +218,7 @@ solve(const struct instance *in, struct plan **out, struct err *err)
 		w.limit[i] = in->nodes[i].max_tunnels;
 	r = take_pinned(&w, err);
 	if (r == 0) {
+		take_held(&w);
 		gather_candidates(&w);
 		select_edges(w.edges, w.n_edges, w.limit, in->n_nodes, w.budget, &s);
 		for (size_t i = 0; i < w.n_edges; i++)
