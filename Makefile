@@ -39,7 +39,7 @@ override LDFLAGS += -Wl,--as-needed
 
 # libev and libcsv ship no .pc file on Debian; --as-needed drops what a program lacks.
 LIBS := -lev -lcsv $(shell $(PKG_CONFIG) --libs libmnl jansson libsodium sqlite3 \
-	libmicrohttpd libcurl 2>/dev/null) -lm -lpthread
+	libmicrohttpd libcurl zlib 2>/dev/null) -lm -lpthread
 
 src = $(sort $(wildcard $(addsuffix /*.c,$(1))))
 obj = $(patsubst %.c,$(O)/obj/%.o,$(1))

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Histories through policies: what is planned from what was known, judged by what came.
+ * links: optimizer/decide/replay.c optimizer/decide/replay_search.c
+ * links: optimizer/decide/worth.c optimizer/decide/outlook.c
+ * links: optimizer/decide/history.c optimizer/decide/evidence.c
+ * links: optimizer/decide/policy.c optimizer/decide/solve.c optimizer/decide/select.c
+ * links: optimizer/decide/flow.c optimizer/decide/instance.c
+ * links: optimizer/decide/matrix.c optimizer/decide/plan.c
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/mem.h"
+#include "optimizer/decide/replay_search.h"
+#include "tests/unit/seed.h"
+
+#define HOUR_NS (3600 * NS_PER_S)
+
+/* Node 0 is the hub; any two of the others talk. */
+struct bench {
+	struct history *history;
+	struct instance nodes;
+	struct instance_opts how;
+	struct policy policy;
+	struct replay_setup setup;
+};
+
+static void
+bench_init(struct bench *b, size_t nodes, size_t slices, int32_t us)
+{
+	memset(b, 0, sizeof(*b));
+	b->history = mem_alloc(sizeof(*b->history));
+	b->history->n = slices;
+	b->history->slices = mem_array(slices, sizeof(struct matrix *));
+	b->history->labels = mem_array(slices, sizeof(*b->history->labels));
+	b->nodes.n_nodes = nodes;
+	b->nodes.nodes = mem_array(nodes, sizeof(struct node));
+	b->nodes.budget = 1;
+	for (size_t i = 0; i < nodes; i++) {
+		b->nodes.nodes[i].name[0] = (char)('a' + i);
+		b->nodes.nodes[i].role = i ? MESH_BACKEND : MESH_HUB;
+		b->nodes.nodes[i].reachable = true;
+		b->nodes.nodes[i].weight = 1;
+		b->nodes.nodes[i].max_tunnels = MESH_NO_LIMIT;
+	}
+	for (size_t t = 0; t < slices; t++) {
+		struct matrix *m = matrix_new(nodes);
+
+		b->history->slices[t] = m;
+		(void)snprintf(b->history->labels[t], HISTORY_LABEL_MAX, "s%zu", t + 1);
+		for (size_t i = 0; i < nodes; i++)
+			m->names[i][0] = (char)('a' + i);
+		for (size_t i = 0; i < nodes; i++)
+			for (size_t j = i + 1; j < nodes; j++)
+				*matrix_cell(m, i, j) = us;
+	}
+	b->how.all_pairs = true;
+	b->policy = policy_default();
+	b->policy.interval_ns = HOUR_NS;
+	b->setup = (struct replay_setup){ .history = b->history,
+		.to = slices - 1,
+		.slice_ns = HOUR_NS,
+		.policy = &b->policy,
+		.nodes = &b->nodes,
+		.opts = &b->how };
+}
+
+static void
+bench_fini(struct bench *b)
+{
+	history_free(b->history);
+	free(b->nodes.nodes);
+}
+
+static void
+set(struct bench *b, size_t t, size_t x, size_t y, int32_t us)
+{
+	*matrix_cell(b->history->slices[t], x, y) = us;
+}
+
+static struct replay_result
+replayed(const struct bench *b)
+{
+	struct replay_result r;
+	struct err err = { "" };
+
+	if (replay_run(&b->setup, &r, &err) < 0)
+		fail_msg("%s", err.text);
+	return r;
+}
+
+static void
+constant_history_plans_once(void **state)
+{
+	struct seed seed = seed_new("replay");
+
+	(void)state;
+	for (int round = 0; round < 50; round++) {
+		struct replay_result r;
+		struct bench b;
+
+		bench_init(&b, 6, 8, 100000);
+		b.nodes.budget = 1 + seed_below(&seed, 6);
+		for (size_t x = 0; x < 6; x++) {
+			for (size_t y = x + 1; y < 6; y++) {
+				int32_t us =
+				    (int32_t)(1000 + seed_below(&seed, 200000));
+
+				for (size_t t = 0; t < 8; t++)
+					set(&b, t, x, y, us);
+			}
+		}
+		r = replayed(&b);
+		assert_int_equal(r.n_steps, 7);
+		assert_int_equal(r.replans, 6);
+		assert_int_equal(r.switches, 0);
+		assert_true(r.churn == 0);
+		for (size_t i = 0; i < r.n_steps; i++) {
+			assert_int_equal(r.steps[i].predicted, r.steps[i].realised);
+			assert_int_equal(r.steps[i].oracle, r.steps[i].fixed);
+			assert_true(r.steps[i].dropped == 0);
+		}
+		replay_fini(&r);
+		bench_fini(&b);
+	}
+}
+
+/* Two pairs, b-c and b-d, worth 150 and 100 ms; then the better one collapses. */
+static void
+figures_by_hand(void **state)
+{
+	struct replay_result r;
+	struct bench b;
+
+	(void)state;
+	bench_init(&b, 4, 3, 100000); /* by the hub: 200 ms */
+	for (size_t t = 0; t < 3; t++) {
+		set(&b, t, 1, 2, 50000);
+		set(&b, t, 1, 3, 100000);
+		set(&b, t, 2, 3, 199999);
+	}
+	set(&b, 2, 1, 2, 190000);
+	b.setup.window = 1;
+	r = replayed(&b);
+	assert_int_equal(r.pairs, 3);
+	assert_int_equal(r.n_steps, 2);
+	assert_int_equal(r.steps[0].added, 1);
+	assert_int_equal(r.steps[0].realised, 150000);
+	assert_int_equal(r.steps[0].oracle, 150000);
+	assert_int_equal(r.steps[0].hub_sum, 600000);
+	assert_int_equal(r.steps[0].weight, 3);
+	assert_int_equal(r.steps[1].predicted, 150000);
+	assert_int_equal(r.steps[1].realised, 10000);
+	assert_int_equal(r.steps[1].oracle, 100000);
+	assert_int_equal(r.steps[1].fixed, 10000); /* medians still say b-c */
+	assert_int_equal(r.oracle, 250000);
+	assert_true(r.days > 0.0416 && r.days < 0.0417);
+	replay_fini(&r);
+	bench_fini(&b);
+}
+
+/* b-c is excellent in even hours and useless in odd ones; b-d is good always. */
+static void
+make_flapping(struct bench *b, size_t slices)
+{
+	bench_init(b, 4, slices, 100000);
+	for (size_t t = 0; t < slices; t++) {
+		set(b, t, 1, 2, t % 2 ? 195000 : 20000);
+		set(b, t, 1, 3, 60000);
+		set(b, t, 2, 3, 199999);
+	}
+	b->setup.window = 1;
+	b->policy.both = false;
+	b->policy.change_cost_us = 0;
+	b->policy.dwell_ns = 0;
+	b->policy.penalty = 0;
+}
+
+static void
+each_brake_slows_the_flapping(void **state)
+{
+	struct replay_result wild, r;
+	struct bench b;
+
+	(void)state;
+	make_flapping(&b, 49);
+	wild = replayed(&b);
+	assert_int_equal(wild.worst, 47); /* every hour, and always too late */
+	assert_true(replay_flaps(&wild) > 23.9 && replay_flaps(&wild) < 24.1);
+	assert_true(wild.realised < wild.fixed);
+
+	b.policy.dwell_ns = 6 * HOUR_NS;
+	r = replayed(&b);
+	assert_in_range(r.worst, 1, 9);
+	replay_fini(&r);
+	b.policy.dwell_ns = 0;
+
+	b.policy.penalty = 1000;
+	b.policy.half_life_ns = 6 * HOUR_NS;
+	b.policy.suppress_max_ns = 24 * HOUR_NS;
+	r = replayed(&b);
+	assert_in_range(r.worst, 1, 20);
+	replay_fini(&r);
+	b.policy.penalty = 0;
+
+	b.setup.window = 0; /* limits over all that was seen */
+	r = replayed(&b);
+	assert_in_range(r.worst, 0, 2);
+	assert_true(r.realised > wild.realised);
+	replay_fini(&r);
+	replay_fini(&wild);
+	bench_fini(&b);
+}
+
+/* Good every other hour is not good on average. */
+static void
+smoothing_sees_the_average(void **state)
+{
+	struct replay_result wild, calm;
+	struct bench b;
+
+	(void)state;
+	make_flapping(&b, 49);
+	for (size_t t = 0; t < 49; t++) {
+		set(&b, t, 1, 2, t % 2 ? 195000 : 100000);
+		set(&b, t, 1, 3, 110000);
+	}
+	b.policy.smooth_num = 16;
+	wild = replayed(&b);
+	b.policy.both = true;
+	calm = replayed(&b);
+	assert_int_equal(wild.worst, 47);
+	assert_in_range(calm.worst, 1, 24);
+	assert_true(calm.realised > wild.realised);
+	replay_fini(&wild);
+	replay_fini(&calm);
+	bench_fini(&b);
+}
+
+static void
+the_search_meets_its_budget(void **state)
+{
+	struct replay_search s = { .flaps_per_day = 1 };
+	struct replay_result r, wild;
+	struct err err = { "" };
+	struct bench b;
+
+	(void)state;
+	make_flapping(&b, 49);
+	wild = replayed(&b);
+	assert_int_equal(replay_search(&b.setup, &s, &err), 0);
+	assert_true(s.met > 0 && s.met < s.tried);
+	b.policy = s.policy;
+	r = replayed(&b);
+	assert_true(replay_flaps(&r) <= 1);
+	assert_true(r.realised > wild.realised);
+	replay_fini(&r);
+	replay_fini(&wild);
+	bench_fini(&b);
+}
+
+static void
+a_budget_that_none_meets(void **state)
+{
+	struct replay_search s = { .flaps_per_day = 0 };
+	struct err err = { "" };
+	struct bench b;
+
+	(void)state;
+	make_flapping(&b, 49);
+	/* Both tunnels turn bad half way: one switch is due whatever one does. */
+	for (size_t t = 25; t < 49; t++) {
+		set(&b, t, 1, 3, 350000);
+		set(&b, t, 1, 2, 350000);
+	}
+	assert_int_equal(replay_search(&b.setup, &s, &err), -ENOENT);
+	assert_non_null(strstr(err.text, "none of"));
+	bench_fini(&b);
+}
+
+/* Without relays the solver is exact: nobody beats the oracle, whatever happens. */
+static void
+the_oracle_is_never_beaten(void **state)
+{
+	struct seed seed = seed_new("replay oracle");
+
+	(void)state;
+	for (int round = 0; round < 100; round++) {
+		struct replay_result r, again;
+		struct bench b;
+		size_t nodes = 3 + seed_below(&seed, 5), n = 2 + seed_below(&seed, 8);
+
+		bench_init(&b, nodes, n, 100000);
+		b.nodes.budget = seed_below(&seed, 8);
+		b.setup.window = seed_below(&seed, 4);
+		b.setup.medians = seed_below(&seed, 2);
+		for (size_t t = 0; t < n; t++)
+			for (size_t x = 0; x < nodes; x++)
+				for (size_t y = x + 1; y < nodes; y++)
+					set(&b, t, x, y,
+					    seed_below(&seed, 10) == 0
+						? MATRIX_UNKNOWN
+						: (int32_t)(1 +
+							    seed_below(&seed, 300000)));
+		r = replayed(&b);
+		again = replayed(&b);
+		for (size_t i = 0; i < r.n_steps; i++) {
+			const struct replay_step *s = &r.steps[i];
+
+			assert_true(s->realised <= s->oracle);
+			assert_true(s->fixed <= s->oracle);
+			assert_true(s->tunnels <= b.nodes.budget);
+			assert_memory_equal(s, &again.steps[i], sizeof(*s));
+		}
+		replay_fini(&r);
+		replay_fini(&again);
+		bench_fini(&b);
+	}
+}
+
+static void
+plans_keep_their_interval(void **state)
+{
+	struct replay_result r;
+	struct bench b;
+
+	(void)state;
+	make_flapping(&b, 13);
+	b.policy.interval_ns = 4 * HOUR_NS;
+	r = replayed(&b);
+	assert_int_equal(r.replans, 2);
+	for (size_t i = 0; i < r.n_steps; i++)
+		assert_int_equal(r.steps[i].planned, i % 4 == 0);
+	replay_fini(&r);
+	b.setup.from = b.setup.to;
+	{
+		struct err err;
+
+		assert_true(replay_run(&b.setup, &r, &err) < 0);
+		assert_non_null(strstr(err.text, "two slices"));
+	}
+	bench_fini(&b);
+}
+
+static void
+histories_find_keep_and_centre(void **state)
+{
+	bool keep[4] = { true, false, true, true };
+	struct matrix *m;
+	struct bench b;
+
+	(void)state;
+	bench_init(&b, 4, 3, 100000);
+	set(&b, 0, 1, 3, 10000);
+	set(&b, 1, 1, 3, 30000);
+	set(&b, 2, 1, 3, MATRIX_UNKNOWN);
+	set(&b, 1, 0, 3, 50000);
+	assert_int_equal(history_find(b.history, "s2"), 1);
+	assert_int_equal(history_find(b.history, "3"), 2);
+	assert_int_equal(history_find(b.history, "4"), SIZE_MAX);
+	assert_int_equal(history_find(b.history, "0"), SIZE_MAX);
+	m = history_median(b.history, 0, 2);
+	assert_int_equal(*matrix_cell(m, 1, 3), 20000);
+	assert_int_equal(*matrix_cell(m, 0, 3), 100000);
+	assert_int_equal(history_centre(m), 1);
+	matrix_free(m);
+	history_keep(b.history, keep);
+	assert_int_equal(history_nodes(b.history), 3);
+	assert_string_equal(b.history->slices[2]->names[1], "c");
+	assert_int_equal(*matrix_cell(b.history->slices[1], 0, 2), 50000);
+	bench_fini(&b);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(constant_history_plans_once),
+		cmocka_unit_test(figures_by_hand),
+		cmocka_unit_test(each_brake_slows_the_flapping),
+		cmocka_unit_test(smoothing_sees_the_average),
+		cmocka_unit_test(the_search_meets_its_budget),
+		cmocka_unit_test(a_budget_that_none_meets),
+		cmocka_unit_test(the_oracle_is_never_beaten),
+		cmocka_unit_test(plans_keep_their_interval),
+		cmocka_unit_test(histories_find_keep_and_centre),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
