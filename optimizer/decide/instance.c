@@ -14,6 +14,7 @@ instance_free(struct instance *in)
 		return;
 	free(in->nodes);
 	free(in->pairs);
+	free(in->tunnels);
 	free(in);
 }
 
@@ -108,8 +109,109 @@ weight_of(const struct pair *p, const struct node *nodes, const struct mesh_pair
 	return (int64_t)nodes[p->a].weight * nodes[p->b].weight;
 }
 
-/* RTTs are below 2^27 us; what a sum of weights may be before us x weight overflows. */
-#define WEIGHT_SUM_MAX (INT64_MAX >> 28)
+bool
+instance_relays(const struct instance *in)
+{
+	for (size_t i = 0; i < in->n_nodes; i++)
+		if (in->nodes[i].relay && i != in->hub)
+			return true;
+	return false;
+}
+
+/* Both lists begin each entry with nothing in common, so the ends come by callback. */
+static size_t
+find_ends(const void *list, size_t n, uint64_t key,
+    uint64_t (*ends)(const void *list, size_t i))
+{
+	size_t lo = 0, hi = n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (ends(list, mid) < key)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < n && ends(list, lo) == key ? lo : SIZE_MAX;
+}
+
+static uint64_t
+ends_of_tunnel(const void *list, size_t i)
+{
+	const struct tunnel *t = (const struct tunnel *)list + i;
+
+	return (uint64_t)t->a << 32 | t->b;
+}
+
+static uint64_t
+ends_of_pair(const void *list, size_t i)
+{
+	const struct pair *p = (const struct pair *)list + i;
+
+	return (uint64_t)p->a << 32 | p->b;
+}
+
+static uint64_t
+key_of(uint32_t a, uint32_t b)
+{
+	return a < b ? (uint64_t)a << 32 | b : (uint64_t)b << 32 | a;
+}
+
+size_t
+instance_tunnel(const struct instance *in, uint32_t a, uint32_t b)
+{
+	return find_ends(in->tunnels, in->n_tunnels, key_of(a, b), ends_of_tunnel);
+}
+
+size_t
+instance_pair(const struct instance *in, uint32_t a, uint32_t b)
+{
+	return find_ends(in->pairs, in->n_pairs, key_of(a, b), ends_of_pair);
+}
+
+static void
+add_tunnel(struct instance *in, const struct measured *measured,
+    const struct pair *ends)
+{
+	struct tunnel *t = &in->tunnels[in->n_tunnels];
+	int64_t us = direct_estimate(measured, ends->a, ends->b);
+
+	*t = (struct tunnel){ .a = (uint16_t)ends->a, .b = (uint16_t)ends->b };
+	t->direct_us = (int32_t)us; /* PLAN_UNKNOWN and MATRIX_UNKNOWN are both -1 */
+	t->cost = 1;
+	t->reachable = in->nodes[ends->a].reachable || in->nodes[ends->b].reachable;
+	t->present = known(measured->direct, ends->a, ends->b) != MATRIX_UNKNOWN;
+	t->denied = ends->pin == MESH_PIN_HUB;
+	t->required = ends->pin == MESH_PIN_DIRECT;
+	in->n_tunnels += us != PLAN_UNKNOWN || t->present || t->denied || t->required;
+}
+
+/* Every two nodes but the hub, when somebody relays. */
+static void
+build_tunnels(struct instance *in, const struct measured *measured,
+    const struct mesh *mesh, const size_t *in_mesh)
+{
+	size_t n = in->n_nodes;
+
+	in->hop_us = in->hop_us ? in->hop_us : INSTANCE_HOP_US;
+	if (!instance_relays(in))
+		return;
+	in->tunnels = mem_array(n * (n - 1) / 2, sizeof(*in->tunnels));
+	for (uint32_t a = 0; a < n; a++) {
+		for (uint32_t b = a + 1; b < n; b++) {
+			const struct mesh_pair *said = NULL;
+			struct pair ends = { .a = a, .b = b };
+
+			if (a == in->hub || b == in->hub)
+				continue;
+			if (mesh)
+				said = mesh_pair(mesh, in_mesh[a], in_mesh[b]);
+			ends.pin = said ? said->pin : MESH_FREE;
+			add_tunnel(in, measured, &ends);
+		}
+	}
+}
 
 int
 instance_build(struct instance *in, const struct measured *measured,
@@ -136,7 +238,7 @@ instance_build(struct instance *in, const struct measured *measured,
 				    mem_grow(in->pairs, cap, sizeof(*in->pairs));
 			}
 			p = &in->pairs[in->n_pairs++];
-			*p = (struct pair){ .a = a, .b = b };
+			*p = (struct pair){ .a = a, .b = b, .cost = 1 };
 			p->hub_us = hub_estimate(measured, a, b, in->hub);
 			p->direct_us = direct_estimate(measured, a, b);
 			p->hub_lo_us = p->hub_us;
@@ -145,18 +247,20 @@ instance_build(struct instance *in, const struct measured *measured,
 			p->reachable = in->nodes[a].reachable || in->nodes[b].reachable;
 			p->present = known(measured->direct, a, b) != MATRIX_UNKNOWN;
 			p->weight = weight_of(p, in->nodes, said, opts);
-			if (p->weight > WEIGHT_SUM_MAX - sum) {
+			if (p->weight > INSTANCE_WEIGHT_SUM_MAX - sum) {
 				r = err_code(err, EOVERFLOW,
 				    "the weights are too large: their sum passes %lld "
 				    "at "
 				    "%s-%s; divide them all by one number",
-				    (long long)WEIGHT_SUM_MAX, in->nodes[a].name,
-				    in->nodes[b].name);
+				    (long long)INSTANCE_WEIGHT_SUM_MAX,
+				    in->nodes[a].name, in->nodes[b].name);
 				break;
 			}
 			sum += p->weight;
 		}
 	}
+	if (r == 0)
+		build_tunnels(in, measured, mesh, in_mesh);
 	free(in_mesh);
 	return r;
 }

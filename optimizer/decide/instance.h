@@ -19,9 +19,14 @@ struct node {
 	char name[MESH_NAME_MAX];
 	enum mesh_role role;
 	bool reachable;	      /* has a public endpoint */
+	bool relay;	      /* may forward for others */
 	uint32_t weight;      /* traffic weight */
 	uint32_t max_tunnels; /* MESH_NO_LIMIT */
+	int64_t max_load;     /* weight it may relay; 0 = INSTANCE_NO_LOAD */
 };
+
+#define INSTANCE_NO_LOAD INT64_C(0) /* so that a zeroed node has no limit */
+#define INSTANCE_HOP_US	 200	    /* what one forwarding node costs, measured */
 
 /* What has been measured.  Each may be NULL; all in the order of the nodes. */
 struct measured {
@@ -35,6 +40,7 @@ struct pair {
 	int64_t hub_us; /* PLAN_UNKNOWN if neither measured nor the sum of two legs */
 	int64_t direct_us; /* PLAN_UNKNOWN if never measured */
 	int64_t weight;
+	uint32_t cost; /* of its tunnel, in units of the budget */
 	enum mesh_pin pin;
 	bool reachable; /* at least one end has an endpoint */
 	bool present;	/* has a direct tunnel now */
@@ -46,6 +52,23 @@ struct pair {
 	bool barred;  /* no candidate */
 };
 
+/*
+ * A tunnel that could be, between any two nodes but the hub: with relays one is worth
+ * something even where its own ends never talk.
+ */
+struct tunnel {
+	uint16_t a, b;	   /* a < b */
+	int32_t direct_us; /* MATRIX_UNKNOWN: then it is no candidate */
+	uint32_t cost;	   /* in units of the budget */
+	bool reachable, present, denied, required;
+};
+
+enum goal {
+	GOAL_MEAN,     /* us x weight saved */
+	GOAL_SLO,      /* weight of the pairs brought to limit_us or below */
+	GOAL_QUANTILE, /* us off the weighted quantile_ppm of all pairs */
+};
+
 struct instance {
 	char mesh[MESH_NAME_MAX]; /* "" without a mesh file */
 	uint32_t budget;	  /* PLAN_NO_BUDGET */
@@ -54,7 +77,18 @@ struct instance {
 	size_t hub;
 	struct pair *pairs; /* owned, by (a, b) */
 	size_t n_pairs;
+	struct tunnel *tunnels; /* owned, by (a, b); NULL when no node relays */
+	size_t n_tunnels;
+	enum goal goal;
+	int64_t limit_us;      /* GOAL_SLO */
+	uint32_t quantile_ppm; /* GOAL_QUANTILE */
+	int64_t change_us; /* cost of adding or dropping a tunnel, x mean pair weight */
+	int32_t hop_us;	   /* INSTANCE_HOP_US */
 };
+
+/* RTTs are below 2^27 us; the most that all weights may be before us x weight
+ * overflows. */
+#define INSTANCE_WEIGHT_SUM_MAX (INT64_MAX >> 28)
 
 struct instance_opts {
 	bool all_pairs;	  /* any two nodes, not only POP with backend */
@@ -70,6 +104,12 @@ struct instance_opts {
 int instance_build(struct instance *in, const struct measured *measured,
     const struct mesh *mesh, const struct instance_opts *opts, struct err *err);
 void instance_free(struct instance *in);
+
+/* Does any node relay?  Then the tunnels are filled in, and the path rule is C1. */
+bool instance_relays(const struct instance *in);
+/* Index into tunnels or pairs, or SIZE_MAX; a and b in any order. */
+size_t instance_tunnel(const struct instance *in, uint32_t a, uint32_t b);
+size_t instance_pair(const struct instance *in, uint32_t a, uint32_t b);
 
 /* us x weight gained by a tunnel for this pair; 0 or less, or not measured: no gain. */
 int64_t pair_value(const struct pair *p);

@@ -1,0 +1,626 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Two passes over the text: nodes first, since lines may stand in any order, then what
+ * is said of them.
+ */
+#include "optimizer/decide/instance_text.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+#include "common/num.h"
+
+#define WORDS_MAX  24
+#define US_MAX	   60000000u /* as in a CSV: 60 s */
+#define WEIGHT_MAX 1000000000u
+#define COST_MAX   1000000u
+
+enum { DENIED = 1, REQUIRED = 2, PRESENT = 4, HUB_ONLY = 8 };
+
+/* What is said of two nodes; both halves of each table are kept. */
+struct said {
+	int32_t *low, *high; /* RTT in us, 0 = not said */
+	int32_t *hub;	     /* RTT by the hub, likewise */
+	int64_t *weight;     /* -1 = not said */
+	uint32_t *cost;
+	uint8_t *flags;
+};
+
+struct reader {
+	const char *name;
+	unsigned line;
+	const char *words[WORDS_MAX];
+	size_t n_words;
+	char text[512]; /* the line, cut into words */
+	struct instance *in;
+	struct said said;
+	bool has_hub, has_budget;
+	bool bulk_weights;
+	struct err *err;
+};
+
+static int fail(struct reader *r, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static int
+fail(struct reader *r, const char *fmt, ...)
+{
+	char what[400];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(what, sizeof(what), fmt, ap); /* cut is fine */
+	va_end(ap);
+	return err_set(r->err, "%s:%u: %s", r->name, r->line, what);
+}
+
+static int
+cut(struct reader *r, const char *s, size_t len)
+{
+	char *save = NULL, *word;
+
+	if (len >= sizeof(r->text) || memchr(s, '\0', len))
+		return fail(r, "longer than %zu characters, or not text",
+		    sizeof(r->text) - 1);
+	memcpy(r->text, s, len);
+	r->text[len] = '\0';
+	r->text[strcspn(r->text, "#\r")] = '\0';
+	r->n_words = 0;
+	for (word = strtok_r(r->text, " \t", &save); word;
+	     word = strtok_r(NULL, " \t", &save)) {
+		if (r->n_words == WORDS_MAX)
+			return fail(r, "more than %d words", WORDS_MAX);
+		r->words[r->n_words++] = word;
+	}
+	return 0;
+}
+
+static int
+number(struct reader *r, size_t word, uint32_t lo, uint32_t hi, uint32_t *out)
+{
+	if (word >= r->n_words)
+		return fail(r, "%s: a number is missing at the end", r->words[0]);
+	if (num_u32(r->words[word], lo, hi, out) < 0)
+		return fail(r, "%s: \"%.40s\" is not a whole number from %u to %u",
+		    r->words[0], r->words[word], lo, hi);
+	return 0;
+}
+
+static bool
+name_ok(const char *s)
+{
+	size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+			     "0123456789._-");
+
+	return n > 0 && n < MESH_NAME_MAX && !s[n];
+}
+
+static int
+node_options(struct reader *r, struct node *node)
+{
+	uint32_t x;
+
+	for (size_t i = 5; i < r->n_words; i += 2) {
+		if (number(r, i + 1, 0, WEIGHT_MAX, &x) < 0)
+			return -EINVAL;
+		if (strcmp(r->words[i], "cap") == 0)
+			node->max_tunnels = x;
+		else if (strcmp(r->words[i], "weight") == 0 && x <= MESH_WEIGHT_MAX)
+			node->weight = x;
+		else if (strcmp(r->words[i], "load") == 0 && x > 0)
+			node->max_load = x;
+		else
+			return fail(r,
+			    "node: \"%.40s %.40s\" is not cap N, weight N "
+			    "(up to %d) or load N (1 or more)",
+			    r->words[i], r->words[i + 1], MESH_WEIGHT_MAX);
+	}
+	return 0;
+}
+
+static int
+take_node(struct reader *r)
+{
+	static const char *const roles[] = { "hub", "pop", "backend" };
+	struct instance *in = r->in;
+	struct node *node;
+	int role;
+
+	if (r->n_words < 5 || !name_ok(r->words[1]))
+		return fail(r, "a node is: node NAME hub|pop|backend relay|- "
+			       "public|nat, and cap N, load N, weight N if need be");
+	for (role = MESH_HUB; role <= MESH_BACKEND; role++)
+		if (strcmp(r->words[2], roles[role]) == 0)
+			break;
+	if (role > MESH_BACKEND)
+		return fail(r, "node: \"%.40s\" is not hub, pop or backend",
+		    r->words[2]);
+	if (strcmp(r->words[3], "relay") && strcmp(r->words[3], "-"))
+		return fail(r, "node: \"%.40s\" is not relay or -", r->words[3]);
+	if (strcmp(r->words[4], "public") && strcmp(r->words[4], "nat"))
+		return fail(r, "node: \"%.40s\" is not public or nat", r->words[4]);
+	if (role == MESH_HUB && r->has_hub)
+		return fail(r, "%s is a second hub; there is one", r->words[1]);
+	if (in->n_nodes == MESH_NODES_MAX)
+		return fail(r, "more than %d nodes", MESH_NODES_MAX);
+	if ((in->n_nodes & (in->n_nodes + 63)) % 64 == 0)
+		in->nodes = mem_grow(in->nodes, in->n_nodes + 64, sizeof(*in->nodes));
+	node = &in->nodes[in->n_nodes++];
+	memset(node, 0, sizeof(*node));
+	memcpy(node->name, r->words[1], strlen(r->words[1]) + 1);
+	node->role = (enum mesh_role)role;
+	node->relay = *r->words[3] == 'r';
+	node->reachable = *r->words[4] == 'p';
+	node->weight = 1;
+	node->max_tunnels = MESH_NO_LIMIT;
+	r->has_hub |= role == MESH_HUB;
+	return node_options(r, node);
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct node *)a)->name, ((const struct node *)b)->name);
+}
+
+static int
+find(struct reader *r, size_t word, size_t *out)
+{
+	struct node key = { 0 };
+	const struct node *found = NULL;
+
+	if (word < r->n_words && name_ok(r->words[word])) {
+		memcpy(key.name, r->words[word], strlen(r->words[word]) + 1);
+		found =
+		    bsearch(&key, r->in->nodes, r->in->n_nodes, sizeof(key), by_name);
+	}
+	if (!found)
+		return fail(r, "%s: there is no node \"%.63s\"", r->words[0],
+		    word < r->n_words ? r->words[word] : "");
+	*out = (size_t)(found - r->in->nodes);
+	return 0;
+}
+
+/* Words 1 and 2 as two nodes; both cells of a table. */
+static int
+ends(struct reader *r, size_t cell[2], bool hub_too)
+{
+	size_t a, b, n = r->in->n_nodes;
+
+	if (find(r, 1, &a) < 0 || find(r, 2, &b) < 0)
+		return -EINVAL;
+	if (a == b)
+		return fail(r, "%s: %s twice", r->words[0], r->words[1]);
+	if (!hub_too && (a == r->in->hub || b == r->in->hub))
+		return fail(r, "%s: %s is the hub", r->words[0],
+		    r->in->nodes[r->in->hub].name);
+	cell[0] = a * n + b;
+	cell[1] = b * n + a;
+	return 0;
+}
+
+static int
+take_rtt(struct reader *r)
+{
+	size_t c[2];
+	uint32_t us, low, high, x;
+
+	if (ends(r, c, true) < 0 || number(r, 3, 1, US_MAX, &us) < 0)
+		return -EINVAL;
+	if (r->said.high[c[0]])
+		return fail(r, "rtt: %s %s is there twice", r->words[1], r->words[2]);
+	low = high = us;
+	for (size_t i = 4; i < r->n_words; i += 2) {
+		if (strcmp(r->words[i], "loss") == 0 && i + 1 < r->n_words)
+			continue; /* kept by those who know it; not part of a path's
+				     value */
+		if (number(r, i + 1, strcmp(r->words[i], "n") != 0, US_MAX, &x) < 0)
+			return -EINVAL;
+		if (strcmp(r->words[i], "lo") == 0 && x <= us)
+			low = x;
+		else if (strcmp(r->words[i], "hi") == 0 && x >= us)
+			high = x;
+		else if (strcmp(r->words[i], "n"))
+			return fail(r,
+			    "rtt: \"%.40s %u\" is not lo, hi (around the RTT), n or "
+			    "loss",
+			    r->words[i], x);
+	}
+	r->said.low[c[0]] = r->said.low[c[1]] = (int32_t)low;
+	r->said.high[c[0]] = r->said.high[c[1]] = (int32_t)high;
+	return 0;
+}
+
+static int
+take_hubpath(struct reader *r)
+{
+	size_t c[2];
+	uint32_t us;
+
+	if (ends(r, c, false) < 0 || number(r, 3, 1, 2 * US_MAX, &us) < 0)
+		return -EINVAL;
+	r->said.hub[c[0]] = r->said.hub[c[1]] = (int32_t)us;
+	return 0;
+}
+
+/* demand all [gravity], demand role pop backend [gravity] */
+static int
+take_demands(struct reader *r, size_t at, bool gravity)
+{
+	struct instance *in = r->in;
+	size_t n = in->n_nodes;
+
+	for (size_t a = 0; a < n; a++) {
+		for (size_t b = 0; b < n; b++) {
+			const struct node *x = &in->nodes[a], *y = &in->nodes[b];
+			const char *p = mesh_role_name(x->role);
+			const char *q = mesh_role_name(y->role);
+
+			if (a == b || a == in->hub || b == in->hub)
+				continue;
+			if (at == 4 &&
+			    (strcmp(p, r->words[2]) || strcmp(q, r->words[3])) &&
+			    (strcmp(q, r->words[2]) || strcmp(p, r->words[3])))
+				continue;
+			if (r->said.weight[a * n + b] < 0)
+				r->said.weight[a * n + b] =
+				    gravity ? (int64_t)x->weight * y->weight : 1;
+		}
+	}
+	return 0;
+}
+
+static int
+take_demand(struct reader *r)
+{
+	size_t c[2];
+	uint32_t weight;
+	size_t at = 0;
+
+	if (r->n_words > 1 && strcmp(r->words[1], "all") == 0)
+		at = 2;
+	if (r->n_words > 3 && strcmp(r->words[1], "role") == 0)
+		at = 4;
+	if (at) {
+		bool gravity = r->n_words > at && strcmp(r->words[at], "gravity") == 0;
+
+		if (r->n_words > at + gravity)
+			return fail(r, "demand: \"%.40s\" is not gravity",
+			    r->words[at + gravity]);
+		return r->bulk_weights ? take_demands(r, at, gravity) : 0;
+	}
+	if (ends(r, c, false) < 0 || number(r, 3, 0, WEIGHT_MAX, &weight) < 0)
+		return -EINVAL;
+	if (r->bulk_weights)
+		return 0; /* said in the pass before */
+	if (r->said.weight[c[0]] >= 0)
+		return fail(r, "demand: %s %s is there twice", r->words[1],
+		    r->words[2]);
+	r->said.weight[c[0]] = r->said.weight[c[1]] = weight;
+	return 0;
+}
+
+static int
+take_flag(struct reader *r, uint8_t flag)
+{
+	size_t c[2];
+
+	if (ends(r, c, false) < 0)
+		return -EINVAL;
+	r->said.flags[c[0]] |= flag;
+	r->said.flags[c[1]] |= flag;
+	if ((r->said.flags[c[0]] & (DENIED | REQUIRED)) == (DENIED | REQUIRED))
+		return fail(r, "%s-%s is both denied and required", r->words[1],
+		    r->words[2]);
+	return 0;
+}
+
+static int
+take_cost(struct reader *r)
+{
+	size_t c[2];
+	uint32_t cost;
+
+	if (ends(r, c, false) < 0 || number(r, 3, 1, COST_MAX, &cost) < 0)
+		return -EINVAL;
+	r->said.cost[c[0]] = r->said.cost[c[1]] = cost;
+	return 0;
+}
+
+static int
+take_objective(struct reader *r)
+{
+	const char *what = r->n_words > 1 ? r->words[1] : "";
+	uint32_t x;
+	int64_t ppm;
+
+	if (strcmp(what, "mean") == 0 && r->n_words == 2) {
+		r->in->goal = GOAL_MEAN;
+	} else if (strcmp(what, "slo") == 0) {
+		if (number(r, 2, 1, US_MAX, &x) < 0)
+			return -EINVAL;
+		r->in->goal = GOAL_SLO;
+		r->in->limit_us = x;
+	} else if (strcmp(what, "quantile") == 0 && r->n_words == 3) {
+		/* 0.95 is 950 thousandths: the reader of ms serves. */
+		if (num_ms(r->words[2], &ppm) < 0 || ppm < 1 || ppm > 1000)
+			return fail(r,
+			    "objective: \"%.40s\" is not a quantile such as "
+			    "0.95",
+			    r->words[2]);
+		r->in->goal = GOAL_QUANTILE;
+		r->in->quantile_ppm = (uint32_t)ppm * 1000;
+	} else {
+		return fail(r, "objective: \"%.40s\" is not mean, slo US or quantile Q",
+		    what);
+	}
+	return 0;
+}
+
+static int
+take_setting(struct reader *r)
+{
+	const char *what = r->words[0];
+	uint32_t x;
+
+	if (strcmp(what, "objective") == 0)
+		return take_objective(r);
+	if (r->n_words != 2)
+		return fail(r, "%s: one number", what);
+	if (strcmp(what, "hop") == 0) {
+		if (number(r, 1, 0, US_MAX, &x) < 0)
+			return -EINVAL;
+		r->in->hop_us = (int32_t)x;
+	} else if (strcmp(what, "kappa") == 0) {
+		if (number(r, 1, 0, US_MAX, &x) < 0)
+			return -EINVAL;
+		r->in->change_us = x;
+	} else if (number(r, 1, 0, PLAN_NO_BUDGET - 1, &r->in->budget) < 0) {
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* Lines about two nodes or about all, in the second and third pass. */
+static int
+take_line(struct reader *r)
+{
+	const char *what = r->words[0];
+
+	if (strcmp(what, "demand") == 0)
+		return take_demand(r);
+	if (r->bulk_weights || strcmp(what, "node") == 0)
+		return 0;
+	if (strcmp(what, "rtt") == 0)
+		return take_rtt(r);
+	if (strcmp(what, "hubpath") == 0)
+		return take_hubpath(r);
+	if (strcmp(what, "cost") == 0)
+		return take_cost(r);
+	if (strcmp(what, "deny") == 0)
+		return take_flag(r, DENIED);
+	if (strcmp(what, "require") == 0)
+		return take_flag(r, REQUIRED);
+	if (strcmp(what, "hubonly") == 0)
+		return take_flag(r, DENIED | HUB_ONLY);
+	if (strcmp(what, "tunnel") == 0)
+		return take_flag(r, PRESENT); /* "since" is the policy's */
+	if (strcmp(what, "hop") == 0 || strcmp(what, "budget") == 0 ||
+	    strcmp(what, "kappa") == 0 || strcmp(what, "objective") == 0)
+		return take_setting(r);
+	return fail(r, "\"%.40s\" is not a line of an instance", what);
+}
+
+static int
+take_header_or_node(struct reader *r)
+{
+	if (strcmp(r->words[0], "node") == 0)
+		return take_node(r);
+	return 0;
+}
+
+static int
+each_line(struct reader *r, const char *buf, size_t len, int (*take)(struct reader *))
+{
+	bool headed = false;
+	size_t n;
+
+	r->line = 0;
+	for (size_t at = 0; at < len; at += n + 1) {
+		const char *end = memchr(buf + at, '\n', len - at);
+		int e;
+
+		n = end ? (size_t)(end - buf) - at : len - at;
+		r->line++;
+		e = cut(r, buf + at, n);
+		if (e == 0 && r->n_words && !headed) {
+			headed = r->n_words == 2 &&
+				 strcmp(r->words[0], "meshopt-instance") == 0 &&
+				 strcmp(r->words[1], "1") == 0;
+			e = headed ? 0
+				   : fail(r, "the first line must be "
+					     "\"meshopt-instance 1\"");
+		} else if (e == 0 && r->n_words) {
+			e = take(r);
+		}
+		if (e < 0)
+			return e;
+	}
+	return headed ? 0 : fail(r, "empty: not an instance");
+}
+
+static int
+sort_nodes(struct reader *r)
+{
+	struct instance *in = r->in;
+
+	if (!r->has_hub)
+		return err_set(r->err,
+		    "%s: no hub; one line must say: node NAME hub ...", r->name);
+	qsort(in->nodes, in->n_nodes, sizeof(*in->nodes), by_name);
+	for (size_t i = 0; i < in->n_nodes; i++) {
+		if (i && strcmp(in->nodes[i].name, in->nodes[i - 1].name) == 0)
+			return err_set(r->err, "%s: node %s is there twice", r->name,
+			    in->nodes[i].name);
+		if (in->nodes[i].role == MESH_HUB)
+			in->hub = i;
+	}
+	return 0;
+}
+
+static void
+said_new(struct said *s, size_t n)
+{
+	s->low = mem_array(n * n, sizeof(*s->low));
+	s->high = mem_array(n * n, sizeof(*s->high));
+	s->hub = mem_array(n * n, sizeof(*s->hub));
+	s->weight = mem_array(n * n, sizeof(*s->weight));
+	s->cost = mem_array(n * n, sizeof(*s->cost));
+	s->flags = mem_array(n * n, sizeof(*s->flags));
+	for (size_t i = 0; i < n * n; i++) {
+		s->weight[i] = -1;
+		s->cost[i] = 1;
+	}
+}
+
+static void
+said_free(struct said *s)
+{
+	free(s->low);
+	free(s->high);
+	free(s->hub);
+	free(s->weight);
+	free(s->cost);
+	free(s->flags);
+}
+
+static int64_t
+hub_us(const struct reader *r, size_t a, size_t b)
+{
+	size_t n = r->in->n_nodes, hub = r->in->hub;
+	int32_t x = r->said.low[a * n + hub], y = r->said.low[b * n + hub];
+
+	if (r->said.hub[a * n + b])
+		return r->said.hub[a * n + b];
+	return x && y ? (int64_t)x + y : PLAN_UNKNOWN;
+}
+
+static void
+add_pair(struct reader *r, uint32_t a, uint32_t b)
+{
+	struct instance *in = r->in;
+	size_t at = a * in->n_nodes + b;
+	uint8_t flags = r->said.flags[at];
+
+	in->pairs[in->n_pairs++] = (struct pair){
+		.a = a,
+		.b = b,
+		.hub_us = hub_us(r, a, b),
+		.direct_us = r->said.high[at] ? r->said.high[at] : PLAN_UNKNOWN,
+		.weight = r->said.weight[at],
+		.cost = r->said.cost[at],
+		.pin = flags & REQUIRED	  ? MESH_PIN_DIRECT
+		       : flags & HUB_ONLY ? MESH_PIN_HUB
+					  : MESH_FREE,
+		.reachable = (in->nodes[a].reachable || in->nodes[b].reachable) &&
+			     !(flags & DENIED),
+		.present = flags & PRESENT,
+	};
+}
+
+static void
+add_tunnel(struct reader *r, uint32_t a, uint32_t b)
+{
+	struct instance *in = r->in;
+	size_t at = a * in->n_nodes + b;
+	uint8_t flags = r->said.flags[at];
+	int32_t us = r->said.high[at];
+
+	if (!us && !flags)
+		return;
+	in->tunnels[in->n_tunnels++] = (struct tunnel){
+		.a = (uint16_t)a,
+		.b = (uint16_t)b,
+		.direct_us = us ? us : MATRIX_UNKNOWN,
+		.cost = r->said.cost[at],
+		.reachable = in->nodes[a].reachable || in->nodes[b].reachable,
+		.present = flags & PRESENT,
+		.denied = flags & DENIED,
+		.required = flags & REQUIRED,
+	};
+}
+
+static int
+build(struct reader *r)
+{
+	struct instance *in = r->in;
+	size_t n = in->n_nodes, count = 0;
+	bool relays = instance_relays(in);
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < n * n; i++)
+		count += r->said.weight[i] >= 0;
+	in->pairs = mem_array(count / 2, sizeof(*in->pairs));
+	if (relays)
+		in->tunnels = mem_array(n * (n - 1) / 2, sizeof(*in->tunnels));
+	for (uint32_t a = 0; a < n; a++) {
+		for (uint32_t b = a + 1; b < n; b++) {
+			int64_t weight = r->said.weight[a * n + b];
+
+			if (a == in->hub || b == in->hub)
+				continue;
+			if (relays)
+				add_tunnel(r, a, b);
+			if (weight < 0)
+				continue;
+			if (weight > INSTANCE_WEIGHT_SUM_MAX - sum)
+				return err_code(r->err, EOVERFLOW,
+				    "%s: the weights are too large: their sum passes "
+				    "%lld at %s-%s; divide them all by one number",
+				    r->name, (long long)INSTANCE_WEIGHT_SUM_MAX,
+				    in->nodes[a].name, in->nodes[b].name);
+			sum += weight;
+			add_pair(r, a, b);
+		}
+	}
+	return 0;
+}
+
+int
+instance_text_read(const char *name, const char *buf, size_t len, struct instance **out,
+    struct err *err)
+{
+	struct reader *r = mem_alloc(sizeof(*r));
+	int e;
+
+	*out = NULL;
+	r->name = name;
+	r->err = err;
+	r->in = mem_alloc(sizeof(*r->in));
+	r->in->budget = PLAN_NO_BUDGET;
+	r->in->hop_us = INSTANCE_HOP_US;
+	e = each_line(r, buf, len, take_header_or_node);
+	if (e == 0)
+		e = sort_nodes(r);
+	if (e == 0) {
+		said_new(&r->said, r->in->n_nodes);
+		e = each_line(r, buf, len, take_line);
+	}
+	/* Bulk demands last: a pair that has its own line keeps it. */
+	r->bulk_weights = true;
+	if (e == 0)
+		e = each_line(r, buf, len, take_line);
+	if (e == 0)
+		e = build(r);
+	if (e == 0) {
+		*out = r->in;
+		r->in = NULL;
+	}
+	said_free(&r->said);
+	instance_free(r->in);
+	free(r);
+	return e;
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+#include "optimizer/decide/relay.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+#include "optimizer/decide/exact.h"
+
+/* A proof that needs more is given up; 18 nodes, any pair, take some thousands. */
+#define BRANCHES_MAX 200000
+
+/* Relays stored a demand: all of a small mesh; of a large one what memory allows. */
+static uint32_t
+relays_kept(const struct model *m)
+{
+	size_t n = m->n_demands;
+
+	return n <= 40000 ? 64 : n <= 150000 ? 32 : n <= 600000 ? 16 : 8;
+}
+
+struct run {
+	struct improve im;
+	struct dual *dual;
+	const struct relay_opts *opts;
+	struct relay_result *r;
+};
+
+static bool
+closed(const struct run *run)
+{
+	return run->dual->best.bound <= run->im.best->value - run->im.m->constant;
+}
+
+static void
+first_plans(struct run *run)
+{
+	struct improve *im = &run->im;
+	struct network *start = im->work;
+
+	im->bundles = false;
+	greedy_fill(im->greedy, start, &(struct greedy_opts){ .bundles = false });
+	(void)improve_keep(im); /* whatever it is worth */
+	network_clear(im->work);
+	for (size_t t = 0; t < im->m->n_tunnels; t++)
+		if (im->m->tunnels[t].required)
+			network_add(im->work, t);
+	im->bundles = true;
+	greedy_fill(im->greedy, im->work, &(struct greedy_opts){ .bundles = true });
+	(void)improve_keep(im); /* the better of the two */
+	improve_drop_refill(im);
+}
+
+static void
+run_dual(struct run *run, unsigned iterations, unsigned every)
+{
+	struct improve *im = &run->im;
+	struct dual *u = run->dual;
+	unsigned turn = 0;
+
+	for (unsigned i = 1; i <= iterations && !closed(run); i++) {
+		(void)dual_step(u); /* the best bound stays in u */
+		run->r->iterations++;
+		if (i % every == 0) {
+			improve_round(im, u, turn++);
+			if (improve_keep(im))
+				improve_drop_refill(im);
+			u->target = im->best->value - im->m->constant;
+		}
+		if (dual_settled(u))
+			break;
+	}
+}
+
+static void
+search_rounds(struct run *run, unsigned rounds)
+{
+	for (unsigned i = 0; i < rounds && !closed(run); i += 10) {
+		improve_ruin(&run->im, 10);
+		run->r->rounds += 10;
+	}
+}
+
+static void
+prove(struct run *run)
+{
+	const struct model *m = run->im.m;
+	struct exact_opts how = { .branches = BRANCHES_MAX };
+
+	if (closed(run) || run->opts->no_search || m->has_loads ||
+	    m->n > RELAY_EXACT_NODES)
+		return;
+	run->r->proven = exact_search(&run->im, run->dual, &how, &run->r->branches);
+}
+
+int
+relay_solve(const struct instance *in, const struct relay_opts *opts,
+    struct relay_result **out, struct err *err)
+{
+	struct relay_result *r = mem_alloc(sizeof(*r));
+	struct run run = { .opts = opts, .r = r };
+	struct dual_opts how = { .threads = opts->threads };
+	unsigned iterations = opts->iterations ? opts->iterations : 1500;
+
+	*out = NULL;
+	r->m = model_new(in);
+	if (improve_init(&run.im, r->m, opts->seed, err) < 0) {
+		improve_fini(&run.im);
+		relay_free(r);
+		return -EINVAL;
+	}
+	first_plans(&run);
+	how.relays_kept = relays_kept(r->m);
+	run.dual = r->dual = dual_new(r->m, &how);
+	dual_start(run.dual, run.im.best);
+	run_dual(&run, iterations, 25);
+	search_rounds(&run, opts->rounds);
+	prove(&run);
+	r->bound_by_prices = r->dual->best.bound + r->m->constant;
+	r->bound = r->proven ? run.im.best->value : r->bound_by_prices;
+	r->net = run.im.best;
+	run.im.best = NULL;
+	improve_fini(&run.im);
+	r->proven |= r->bound <= r->net->value;
+	*out = r;
+	return 0;
+}
+
+void
+relay_free(struct relay_result *r)
+{
+	if (!r)
+		return;
+	network_free(r->net);
+	dual_free(r->dual);
+	model_free(r->m);
+	free(r);
+}
