@@ -34,6 +34,8 @@ input_fini(struct input *in)
 	mesh_free(in->mesh);
 	measure_free(in->measure);
 	instance_free(in->instance);
+	for (enum path p = 0; p < PATH_COUNT; p++)
+		matrix_free(in->by_path[p]);
 	memset(in, 0, sizeof(*in));
 }
 
@@ -214,7 +216,7 @@ measure_fetch(const struct input_opts *opts, struct input *in, struct err *err)
 
 /* The collector's rows as one matrix a path, by the median. */
 static void
-fill_matrices(struct input *in, struct matrix *by_path[PATH_COUNT])
+fill_matrices(struct input *in)
 {
 	for (size_t i = 0; i < in->measure->n_rows; i++) {
 		const struct measure_row *row = &in->measure->rows[i];
@@ -224,16 +226,15 @@ fill_matrices(struct input *in, struct matrix *by_path[PATH_COUNT])
 		if (src == SIZE_MAX || dst == SIZE_MAX || src == dst)
 			in->strangers++;
 		else if (row->p50_us > 0)
-			*matrix_cell(by_path[row->path], src, dst) = row->p50_us;
+			*matrix_cell(in->by_path[row->path], src, dst) = row->p50_us;
 	}
 }
 
 static int
-build(const struct input_opts *opts, struct input *in,
-    struct matrix *by_path[PATH_COUNT], struct err *err)
+build(const struct input_opts *opts, struct input *in, struct err *err)
 {
-	struct measured measured = { by_path[PATH_HUB], by_path[PATH_DIRECT],
-		by_path[PATH_PUBLIC] };
+	struct measured measured = { in->by_path[PATH_HUB], in->by_path[PATH_DIRECT],
+		in->by_path[PATH_PUBLIC] };
 	struct instance_opts how = { .all_pairs = opts->all_pairs };
 	struct instance *instance = in->instance;
 	struct matrix *weights = NULL;
@@ -290,7 +291,7 @@ check_opts(const struct input_opts *opts, struct err *err)
 int
 input_load(const struct input_opts *opts, struct input *in, struct err *err)
 {
-	struct matrix *by_path[PATH_COUNT] = { NULL };
+	struct matrix **public = &in->by_path[PATH_PUBLIC];
 	int r = check_opts(opts, err);
 
 	memset(in, 0, sizeof(*in));
@@ -299,22 +300,20 @@ input_load(const struct input_opts *opts, struct input *in, struct err *err)
 		r = mesh_load(opts->mesh ? opts->mesh : MESH_DEFAULT_PATH, &in->mesh,
 		    err);
 	if (r == 0 && opts->rtt)
-		r = matrix_csv_load(opts->rtt, MATRIX_MS, &by_path[PATH_PUBLIC], err);
+		r = matrix_csv_load(opts->rtt, MATRIX_MS, public, err);
 	if (r == 0 && in->mesh)
 		nodes_from_mesh(in->instance, in->mesh);
 	else if (r == 0)
-		r = nodes_from_matrix(in->instance, by_path[PATH_PUBLIC], opts, err);
+		r = nodes_from_matrix(in->instance, *public, opts, err);
 	if (r == 0 && opts->rtt)
-		r = reorder(&by_path[PATH_PUBLIC], in->instance, opts->rtt, err);
+		r = reorder(public, in->instance, opts->rtt, err);
 	if (r == 0 && !opts->rtt)
 		r = measure_fetch(opts, in, err);
 	for (enum path p = 0; r == 0 && !opts->rtt && p < PATH_COUNT; p++)
-		by_path[p] = matrix_new(in->instance->n_nodes);
+		in->by_path[p] = matrix_new(in->instance->n_nodes);
 	if (r == 0 && !opts->rtt)
-		fill_matrices(in, by_path);
+		fill_matrices(in);
 	if (r == 0)
-		r = build(opts, in, by_path, err);
-	for (enum path p = 0; p < PATH_COUNT; p++)
-		matrix_free(by_path[p]);
+		r = build(opts, in, err);
 	return r;
 }

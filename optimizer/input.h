@@ -43,9 +43,11 @@ struct input_opts {
 bool input_option(struct input_opts *opts, int option, const char *value);
 
 struct input {
-	struct mesh *mesh;	   /* owned; NULL without a mesh file */
-	struct measure *measure;   /* owned; NULL with --rtt */
-	struct instance *instance; /* owned; its budget is the mesh file's */
+	struct mesh *mesh;		    /* owned; NULL without a mesh file */
+	struct measure *measure;	    /* owned; NULL with --rtt */
+	struct instance *instance;	    /* owned; its budget is the mesh file's */
+	struct matrix *by_path[PATH_COUNT]; /* owned; medians, in the order of the
+					       nodes; NULL = no such path */
 	size_t strangers; /* rows of the collector whose nodes the mesh lacks */
 };
 

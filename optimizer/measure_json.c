@@ -13,6 +13,8 @@ measure_free(struct measure *m)
 {
 	if (!m)
 		return;
+	for (size_t i = 0; i < m->n_rows; i++)
+		sketch_fini(&m->rows[i].rtt);
 	free(m->rows);
 	free(m);
 }
@@ -56,6 +58,32 @@ take_ms(const json_t *o, const char *key, int32_t *out)
 	return true;
 }
 
+/* "sketch": [index, count, index, count, ...], by rising index; or nothing. */
+static bool
+take_sketch(const json_t *o, struct sketch *out)
+{
+	const json_t *list = json_object_get(o, "sketch");
+	json_int_t last = -1;
+
+	if (!list || json_is_null(list))
+		return true;
+	if (!json_is_array(list) || json_array_size(list) % 2)
+		return false;
+	for (size_t i = 0; i < json_array_size(list); i += 2) {
+		const json_t *at = json_array_get(list, i);
+		const json_t *n = json_array_get(list, i + 1);
+		json_int_t index = json_integer_value(at);
+		json_int_t count = json_integer_value(n);
+
+		if (!json_is_integer(at) || !json_is_integer(n) || index <= last ||
+		    index >= SKETCH_BUCKETS || count < 1 || count > UINT32_MAX)
+			return false;
+		last = index;
+		sketch_add(out, sketch_bound_ns((unsigned)index), (uint32_t)count);
+	}
+	return true;
+}
+
 static bool
 take_row(const json_t *o, struct measure_row *row)
 {
@@ -71,7 +99,8 @@ take_row(const json_t *o, struct measure_row *row)
 	       take_ms(o, "p50_ms", &row->p50_us) &&
 	       take_ms(o, "p95_ms", &row->p95_us) &&
 	       take_ms(o, "max_ms", &row->max_us) &&
-	       take_ms(o, "jitter_ms", &row->jitter_us) && json_is_number(age);
+	       take_ms(o, "jitter_ms", &row->jitter_us) && json_is_number(age) &&
+	       take_sketch(o, &row->rtt);
 }
 
 int
@@ -96,8 +125,7 @@ measure_from_json(const char *text, size_t len, struct measure **out, struct err
 		if (!take_row(json_array_get(rows, i), &m->rows[i]))
 			r = err_set(err, "the collector's matrix: row %zu is not sound",
 			    i);
-		else
-			m->n_rows++;
+		m->n_rows++; /* an unsound one too: it may own a sketch */
 	}
 	json_decref(o);
 	if (r == 0)

@@ -19,7 +19,8 @@ struct measure_row {
 	enum path path;
 	uint32_t sent, lost;
 	int32_t min_us, mean_us, p50_us, p95_us, max_us, jitter_us; /* or unknown */
-	double age_s; /* since the end of the newest window */
+	double age_s;	   /* since the end of the newest window */
+	struct sketch rtt; /* owned; empty where the collector sends none */
 };
 
 struct measure {
