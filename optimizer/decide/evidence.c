@@ -9,8 +9,9 @@
 #include "common/clock.h"
 #include "common/mem.h"
 
-#define EXACT_MAX 1000 /* 2^-n is a double up to here; above, the normal law is close \
-			*/
+#define EXACT_MAX                                                           \
+	1000 /* 2^-n is a double up to here; above, the normal law is close \
+	      */
 
 #define RTO_MIN_US (200 * US_PER_MS) /* Linux; RFC 6298 says 1 s, nobody follows it */
 
@@ -304,21 +305,24 @@ floor_of(const struct plan *plan)
 static int
 by_worth(const void *x, const void *y)
 {
-	const struct evidence_need *p = x, *q = y;
+	const struct plan_need *p = x, *q = y;
 
 	if (p->could != q->could)
 		return p->could > q->could ? -1 : 1;
-	return p->pair < q->pair ? -1 : p->pair > q->pair;
+	if (p->a != q->a)
+		return p->a < q->a ? -1 : 1;
+	return p->b < q->b ? -1 : p->b > q->b;
 }
 
 void
 evidence_needs(const struct instance *in, const struct evidence_pair *pairs,
-    const struct plan *plan, uint32_t samples_min, struct evidence_needs *out)
+    uint32_t samples_min, struct plan *plan)
 {
 	int64_t least = floor_of(plan), worst_hub = 0;
 
-	out->n = 0;
-	out->rows = mem_array(in->n_pairs, sizeof(*out->rows));
+	free(plan->needs);
+	plan->n_needs = 0;
+	plan->needs = mem_array(in->n_pairs, sizeof(*plan->needs));
 	for (size_t i = 0; i < in->n_pairs; i++)
 		if (in->pairs[i].hub_us > worst_hub)
 			worst_hub = in->pairs[i].hub_us;
@@ -330,9 +334,9 @@ evidence_needs(const struct instance *in, const struct evidence_pair *pairs,
 		if (!missing || !p->reachable || p->present || p->pin != MESH_FREE ||
 		    best <= least)
 			continue;
-		out->rows[out->n++] =
-		    (struct evidence_need){ (uint32_t)i, missing, best - least };
+		plan->needs[plan->n_needs++] =
+		    (struct plan_need){ p->a, p->b, missing, best - least };
 	}
-	if (out->n)
-		qsort(out->rows, out->n, sizeof(*out->rows), by_worth);
+	if (plan->n_needs)
+		qsort(plan->needs, plan->n_needs, sizeof(*plan->needs), by_worth);
 }

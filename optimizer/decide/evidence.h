@@ -50,13 +50,6 @@ struct evidence_opts {
 	uint32_t loss_packets; /* packets of an exchange whose loss counts; 0 = off */
 };
 
-/* The opposite of "not enough": what a pair lacks, and what that could be worth. */
-struct evidence_need {
-	uint32_t pair;	  /* index into the pairs */
-	uint32_t samples; /* more of them, on the thinner path */
-	int64_t could;	  /* us x weight that the plan may be missing */
-};
-
 /*
  * 1-based ranks lo <= hi = n + 1 - lo, n > 0, between which the median lies with at
  * least this confidence; 1 and n where so few samples cannot give it.
@@ -109,16 +102,11 @@ uint32_t evidence_missing(const struct evidence_pair *e, uint32_t samples_min);
 void evidence_apply(struct instance *in, const struct evidence_pair *pairs,
     const struct evidence_opts *opts);
 
-struct evidence_needs {
-	struct evidence_need *rows; /* owned */
-	size_t n;
-};
-
 /*
- * Which pairs that were too thin could have changed this plan, the most first.  One
- * that could not, even at its most favourable limits, is left out.
+ * Tell the plan which pairs that were too thin could have changed it, the most first.
+ * One that could not, even at its most favourable limits, is left out.
  */
 void evidence_needs(const struct instance *in, const struct evidence_pair *pairs,
-    const struct plan *plan, uint32_t samples_min, struct evidence_needs *out);
+    uint32_t samples_min, struct plan *plan);
 
 #endif

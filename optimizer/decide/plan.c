@@ -11,5 +11,6 @@ plan_free(struct plan *plan)
 	free(plan->names);
 	free(plan->tunnels);
 	free(plan->routes);
+	free(plan->needs);
 	free(plan);
 }

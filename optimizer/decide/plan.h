@@ -34,6 +34,13 @@ struct plan_route {
 	int64_t hub_us; /* RTT through the hub, likewise */
 };
 
+/* A pair that too few samples kept out, and what the plan may be missing by it. */
+struct plan_need {
+	uint32_t a, b;
+	uint32_t samples; /* more of them, on the thinner of its two paths */
+	int64_t could;	  /* us x weight */
+};
+
 struct plan {
 	char mesh[MESH_NAME_MAX];
 	char objective[16]; /* "mean" */
@@ -52,6 +59,8 @@ struct plan {
 	size_t n_tunnels;
 	struct plan_route *routes; /* owned, one a pair, by (a, b) */
 	size_t n_routes;
+	struct plan_need *needs; /* owned, the most worth first */
+	size_t n_needs;
 };
 
 void plan_free(struct plan *plan);

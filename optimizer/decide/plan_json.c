@@ -62,6 +62,24 @@ route_to_json(const struct plan *plan, const struct plan_route *r)
 	return o;
 }
 
+static json_t *
+needs_to_json(const struct plan *plan)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < plan->n_needs; i++) {
+		const struct plan_need *need = &plan->needs[i];
+		json_t *o = json_object();
+
+		json_object_set_new(o, "a", json_string(plan->names[need->a]));
+		json_object_set_new(o, "b", json_string(plan->names[need->b]));
+		json_object_set_new(o, "samples", json_integer(need->samples));
+		json_object_set_new(o, "could", json_integer(need->could));
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
 char *
 plan_to_json(const struct plan *plan)
 {
@@ -94,6 +112,7 @@ plan_to_json(const struct plan *plan)
 		json_array_append_new(routes, route_to_json(plan, &plan->routes[i]));
 	json_object_set_new(o, "tunnels", tunnels);
 	json_object_set_new(o, "routes", routes);
+	json_object_set_new(o, "needs", needs_to_json(plan));
 	text = json_dumps(o, JSON_INDENT(1) | JSON_REAL_PRECISION(12));
 	json_decref(o);
 	return text;

@@ -290,7 +290,6 @@ thin_pairs_wait_and_are_named_by_worth(void **state)
 	struct instance *in = trio();
 	struct evidence_pair e[3] = { 0 };
 	struct evidence_opts opts = { 90, 30, 0 };
-	struct evidence_needs needs;
 	struct plan *plan;
 	struct err err;
 
@@ -308,19 +307,18 @@ thin_pairs_wait_and_are_named_by_worth(void **state)
 	assert_int_equal(solve(in, &plan, &err), 0);
 	assert_int_equal(plan->n_tunnels, 1); /* the only one that is sure */
 	assert_int_equal(plan->value, 101000);
-	evidence_needs(in, e, plan, 30, &needs);
-	assert_int_equal(needs.n, 2);
-	assert_int_equal(needs.rows[0].pair, 2);
-	assert_int_equal(needs.rows[0].samples, 30);
-	assert_int_equal(needs.rows[0].could, 201000 - 10000 - 101000);
-	assert_int_equal(needs.rows[1].pair, 0);
-	assert_int_equal(needs.rows[1].samples, 12);
-	assert_int_equal(needs.rows[1].could, 201000 - 99000 - 101000);
-	free(needs.rows);
+	evidence_needs(in, e, 30, plan);
+	assert_int_equal(plan->n_needs, 2);
+	assert_int_equal(plan->needs[0].a, 2);
+	assert_int_equal(plan->needs[0].b, 3);
+	assert_int_equal(plan->needs[0].samples, 30);
+	assert_int_equal(plan->needs[0].could, 201000 - 10000 - 101000);
+	assert_int_equal(plan->needs[1].b, 2);
+	assert_int_equal(plan->needs[1].samples, 12);
+	assert_int_equal(plan->needs[1].could, 201000 - 99000 - 101000);
 	e[0].direct.lo_us = 100000; /* at best equal to what the plan has */
-	evidence_needs(in, e, plan, 30, &needs);
-	assert_int_equal(needs.n, 1);
-	free(needs.rows);
+	evidence_needs(in, e, 30, plan);
+	assert_int_equal(plan->n_needs, 1);
 	plan_free(plan);
 	in->pairs[0].present = true; /* silence drops no tunnel */
 	in->pairs[0].barred = false;
