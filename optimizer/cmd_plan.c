@@ -11,21 +11,17 @@
 
 #include "common/log.h"
 #include "common/mem.h"
-#include "common/num.h"
+#include "optimizer/ask.h"
 #include "optimizer/cmd.h"
 #include "optimizer/decide/plan_json.h"
 #include "optimizer/decide/solve.h"
-#include "optimizer/input.h"
 #include "optimizer/table.h"
 
-#define CAPS_MAX 10000
+#define NEEDS_MAX 5 /* lines about missing samples; --json has them all */
 
 struct plan_opts {
-	struct input_opts input;
-	const char *caps[CAPS_MAX]; /* --cap [NODE=]N as given */
-	size_t n_caps;
-	uint32_t budget;
-	bool has_budget, no_relays, exit_code;
+	struct ask_opts ask;
+	bool exit_code;
 	enum { AS_TEXT, AS_JSON, AS_CSV } format;
 	const char *out;
 };
@@ -36,23 +32,11 @@ usage(FILE *to)
 	fprintf(to,
 	    "usage: meshopt plan --budget N [OPTION...]\n"
 	    "Decide which pairs get a direct tunnel; nothing is changed anywhere.\n\n"
-	    "  --budget N          direct tunnels at most (default: Budget of the "
-	    "mesh)\n"
-	    "  --cap [NODE=]N      direct tunnels at most at each node, or at this "
-	    "one\n"
-	    "  --pop NAME,...      only pairs with one of these POPs\n"
-	    "  --all-pairs         any two nodes, not only POP with backend\n"
-	    "  --no-relays         each path is the hub or a tunnel of its own\n"
-	    "  --mesh FILE         mesh file (default " MESH_DEFAULT_PATH ")\n"
-	    "  --collector URL     where the figures come from (default: the mesh "
-	    "file's)\n"
-	    "  --since 5m          over this window\n"
-	    "  --rtt FILE          square CSV of RTTs in ms instead of the collector\n"
-	    "  --hub NAME, --pops NAME,...  the roles, without a mesh file\n"
-	    "  --weights FILE      square CSV of whole traffic weights\n"
+	    "%s"
 	    "  -o FILE             write the plan there, for meshopt apply\n"
 	    "  -j, --json; --csv   the plan in another form on stdout\n"
-	    "  --exit-code         exit with 3 if tunnels would be added or dropped\n");
+	    "  --exit-code         exit with 3 if tunnels would be added or dropped\n",
+	    ask_usage);
 }
 
 /* Exit status, or -1 to go on. */
@@ -60,10 +44,7 @@ static int
 parse(int argc, char **argv, struct plan_opts *o)
 {
 	static const struct option options[] = {
-		INPUT_OPTIONS,
-		{ "budget", required_argument, NULL, 'b' },
-		{ "cap", required_argument, NULL, 'C' },
-		{ "no-relays", no_argument, NULL, 'R' },
+		ASK_OPTIONS,
 		{ "json", no_argument, NULL, 'j' },
 		{ "csv", no_argument, NULL, 'c' },
 		{ "exit-code", no_argument, NULL, 'x' },
@@ -71,25 +52,18 @@ parse(int argc, char **argv, struct plan_opts *o)
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	int c;
+	struct err err;
+	int c, r;
 
 	while ((c = getopt_long(argc, argv, "b:o:jh", options, NULL)) != -1) {
-		if (input_option(&o->input, c, optarg))
+		r = ask_option(&o->ask, c, optarg, &err);
+		if (r < 0) {
+			log_warnx("%s", err.text);
+			return EXIT_USAGE;
+		}
+		if (r > 0)
 			continue;
-		if (c == 'b') {
-			if (num_u32(optarg, 0, PLAN_NO_BUDGET - 1, &o->budget) < 0) {
-				log_warnx(
-				    "--budget: \"%s\" is not a number of tunnels, 0 "
-				    "or more",
-				    optarg);
-				return EXIT_USAGE;
-			}
-			o->has_budget = true;
-		} else if (c == 'C' && o->n_caps < CAPS_MAX) {
-			o->caps[o->n_caps++] = optarg;
-		} else if (c == 'R') {
-			o->no_relays = true;
-		} else if (c == 'j') {
+		if (c == 'j') {
 			o->format = AS_JSON;
 		} else if (c == 'c') {
 			o->format = AS_CSV;
@@ -108,37 +82,6 @@ parse(int argc, char **argv, struct plan_opts *o)
 		return EXIT_USAGE;
 	}
 	return -1;
-}
-
-/* --cap 4 for everyone, then --cap hkg=16 for one; never more than the mesh file says.
- */
-static int
-set_caps(const struct plan_opts *o, struct instance *in, struct err *err)
-{
-	for (size_t i = 0; i < o->n_caps; i++) {
-		const char *equals = strchr(o->caps[i], '=');
-		size_t len = equals ? (size_t)(equals - o->caps[i]) : 0, hits = 0;
-		uint32_t cap;
-
-		if (num_u32(equals ? equals + 1 : o->caps[i], 0, MESH_NODES_MAX, &cap) <
-		    0)
-			return err_set(err, "--cap: \"%s\" is not N or NODE=N",
-			    o->caps[i]);
-		for (size_t k = 0; k < in->n_nodes; k++) {
-			struct node *node = &in->nodes[k];
-
-			if (equals && (strlen(node->name) != len ||
-					  memcmp(node->name, o->caps[i], len)))
-				continue;
-			hits++;
-			if (cap < node->max_tunnels)
-				node->max_tunnels = cap;
-		}
-		if (!hits)
-			return err_set(err, "--cap: there is no node \"%.*s\"",
-			    (int)len, o->caps[i]);
-	}
-	return 0;
 }
 
 static struct table *
@@ -214,6 +157,22 @@ print_totals(const struct plan *plan)
 		printf(" · no further tunnel saves anything\n");
 }
 
+/* Which measurements could have changed the answer. */
+static void
+print_needs(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->n_needs && i < NEEDS_MAX; i++) {
+		const struct plan_need *need = &plan->needs[i];
+
+		log_warnx("needs %u more sample%s: %s-%s", need->samples,
+		    need->samples == 1 ? "" : "s", plan->names[need->a],
+		    plan->names[need->b]);
+	}
+	if (plan->n_needs > NEEDS_MAX)
+		log_warnx("and %zu more pairs need samples, that could matter less",
+		    plan->n_needs - NEEDS_MAX);
+}
+
 /* What the figures do not cover, in words: it belongs to the answer. */
 static void
 print_notes(const struct plan *plan, const struct input *in)
@@ -230,6 +189,7 @@ print_notes(const struct plan *plan, const struct input *in)
 		    "%zu rows of the collector name nodes that the mesh file lacks: "
 		    "is it the same file everywhere?",
 		    in->strangers);
+	print_needs(plan);
 }
 
 /* Beside the target first, then renamed: a reader sees the old plan or the new one. */
@@ -304,31 +264,40 @@ note_relays(const struct input *in)
 	}
 }
 
+/* Too thin and unmeasured pairs are looked for only where there are any. */
+static void
+note_needs(struct ask *ask, struct plan *plan)
+{
+	if (ask->in.measure || plan->unmeasured)
+		evidence_needs(ask->in.instance, ask_evidence(ask),
+		    ask->how.samples_min, plan);
+}
+
 static int
-plan_and_print(struct plan_opts *o, struct input *in)
+plan_and_print(const struct plan_opts *o, struct ask *ask)
 {
 	struct plan *plan = NULL;
 	struct err err;
 	int status = EXIT_FAILED;
 
-	if (input_load(&o->input, in, &err) < 0 ||
-	    set_caps(o, in->instance, &err) < 0) {
+	if (ask_load(&o->ask, ask, &err) < 0) {
 		log_warnx("%s", err.text);
 		return EXIT_FAILED;
 	}
-	if (o->has_budget)
-		in->instance->budget = o->budget;
-	if (in->instance->budget == PLAN_NO_BUDGET) {
+	if (ask->in.instance->budget == PLAN_NO_BUDGET) {
 		log_warnx(
 		    "--budget N is missing: how many direct tunnels may there be?");
 		return EXIT_USAGE;
 	}
-	if (!o->no_relays)
-		note_relays(in);
-	if (solve(in->instance, &plan, &err) < 0) {
+	if (!o->ask.no_relays)
+		note_relays(&ask->in);
+	if (solve(ask->in.instance, &plan, &err) < 0) {
 		log_warnx("%s", err.text);
-	} else if (print_plan(plan, o) == 0) {
-		print_notes(plan, in);
+		return EXIT_FAILED;
+	}
+	note_needs(ask, plan);
+	if (print_plan(plan, o) == 0) {
+		print_notes(plan, &ask->in);
 		status = EXIT_DONE;
 		for (size_t i = 0; o->exit_code && i < plan->n_tunnels; i++)
 			if (plan->tunnels[i].state != PLAN_KEEP)
@@ -341,13 +310,13 @@ plan_and_print(struct plan_opts *o, struct input *in)
 int
 cmd_plan(int argc, char **argv)
 {
-	struct plan_opts *o = mem_alloc(sizeof(*o));
-	struct input in = { 0 };
-	int status = parse(argc, argv, o);
+	struct plan_opts o = { 0 };
+	struct ask ask = { 0 };
+	int status = parse(argc, argv, &o);
 
 	if (status < 0)
-		status = plan_and_print(o, &in);
-	input_fini(&in);
-	free(o);
+		status = plan_and_print(&o, &ask);
+	ask_fini(&ask);
+	ask_opts_fini(&o.ask);
 	return status;
 }
