@@ -176,7 +176,9 @@ print_saving(const struct answer *x)
 	if (p->hub_us == PLAN_UNKNOWN || p->direct_us == PLAN_UNKNOWN)
 		return;
 	printf("  saves     %7.1f ms  ", (double)(p->hub_us - p->direct_us) / 1000);
-	if (sure != p->hub_us - p->direct_us)
+	if (x->ask->how.loss_packets)
+		printf("counted as %.1f ms with the loss, ", (double)sure / 1000);
+	else if (sure != p->hub_us - p->direct_us)
 		printf("at least %.1f ms, ", (double)sure / 1000);
 	if (p->direct_us > 0)
 		printf("%.1f times as fast, ",
