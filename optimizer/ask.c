@@ -144,6 +144,16 @@ ask_evidence(struct ask *ask)
 	return ask->evidence;
 }
 
+static void
+apply_evidence(struct ask *ask)
+{
+	struct gather *g = gather_new(&ask->in, ask->how.conf_pct);
+
+	evidence_apply(ask->in.instance, ask_evidence(ask), &ask->how);
+	gather_tunnels(g, &ask->how, ask->in.instance);
+	gather_free(g);
+}
+
 int
 ask_load(const struct ask_opts *o, struct ask *ask, struct err *err)
 {
@@ -164,10 +174,10 @@ ask_load(const struct ask_opts *o, struct ask *ask, struct err *err)
 	    o->has_loss ? o->loss_packets : ask->policy.loss_packets;
 	ask->how.samples_min =
 	    o->samples_min ? o->samples_min : ask->policy.samples_min;
-	if (!ask->in.measure) /* a figure of a file is all there is */
+	if (ask->in.measure)
+		apply_evidence(ask);
+	else /* a figure of a file is all there is */
 		ask->how.samples_min = 1;
-	else
-		evidence_apply(ask->in.instance, ask_evidence(ask), &ask->how);
 	if (ask->has_policy) /* what was when is not recorded here: no dwell */
 		policy_apply(&ask->policy, ask->in.instance, NULL, (struct wall){ 0 });
 	return 0;

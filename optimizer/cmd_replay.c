@@ -36,6 +36,7 @@ usage(FILE *to)
 	    "  --hub NAME         default: the node nearest to all others\n"
 	    "  --pops NAME,...    pairs of these with all others (default: any "
 	    "pair)\n"
+	    "  --relays NAME,...|all  these may forward for others\n"
 	    "  --nodes N|NAME,... only so many nodes, evenly from the list, or "
 	    "these\n"
 	    "  --medians          plan by medians, not by confidence limits\n"
@@ -54,6 +55,7 @@ parse(int argc, char **argv, struct replay_opts *o)
 		{ "to", required_argument, NULL, 't' },
 		{ "hub", required_argument, NULL, 'H' },
 		{ "pops", required_argument, NULL, 'P' },
+		{ "relays", required_argument, NULL, 'r' },
 		{ "nodes", required_argument, NULL, 'n' },
 		{ "budget", required_argument, NULL, 'b' },
 		{ "slice", required_argument, NULL, 's' },
@@ -69,7 +71,8 @@ parse(int argc, char **argv, struct replay_opts *o)
 		const char **to;
 	} texts[] = { { 'p', &o->policy }, { 'f', &o->from }, { 't', &o->to },
 		{ 'H', &o->hub }, { 'P', &o->pops }, { 'n', &o->nodes },
-		{ 'b', &o->budget }, { 's', &o->slice }, { 'F', &o->flaps } };
+		{ 'b', &o->budget }, { 'r', &o->relays }, { 's', &o->slice },
+		{ 'F', &o->flaps } };
 	const size_t n_texts = sizeof(texts) / sizeof(texts[0]);
 	int c;
 

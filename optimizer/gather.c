@@ -177,6 +177,26 @@ gather_pair(const struct gather *g, const struct pair *p)
 	return out;
 }
 
+void
+gather_tunnels(const struct gather *g, const struct evidence_opts *how,
+    struct instance *in)
+{
+	for (size_t i = 0; i < in->n_tunnels; i++) {
+		struct tunnel *t = &in->tunnels[i];
+		struct pair ends = { .a = t->a, .b = t->b };
+		struct evidence_pair e = gather_pair(g, &ends);
+
+		if (t->direct_us == MATRIX_UNKNOWN)
+			continue;
+		if (e.direct.n && e.direct.hi_us > t->direct_us)
+			t->direct_us = (int32_t)e.direct.hi_us;
+		t->direct_us += (int32_t)evidence_loss_us(e.direct_loss,
+		    how->loss_packets, t->direct_us);
+		if (e.direct.n < how->samples_min && !t->present && !t->required)
+			t->denied = true;
+	}
+}
+
 struct evidence_pair *
 gather_all(const struct gather *g)
 {

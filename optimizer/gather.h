@@ -20,6 +20,13 @@ struct evidence_pair gather_pair(const struct gather *g, const struct pair *p);
 /* One for each pair of the instance; to be freed by the caller. */
 struct evidence_pair *gather_all(const struct gather *g);
 
+/*
+ * With relays: every tunnel at its upper limit, one that is too thin denied.  Its own
+ * ends need not be a pair.
+ */
+void gather_tunnels(const struct gather *g, const struct evidence_opts *how,
+    struct instance *in);
+
 /* Samples without which a pair is too thin, where the user says nothing. */
 uint32_t gather_samples_min(const struct input *in);
 

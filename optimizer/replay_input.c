@@ -124,6 +124,24 @@ make_nodes(const struct replay_opts *o, struct replay_input *in, struct err *err
 	return 0;
 }
 
+/* --relays all, or a list. */
+static int
+set_relays(const struct replay_opts *o, struct replay_input *in, struct err *err)
+{
+	bool all = o->relays && strcmp(o->relays, "all") == 0, *flags = NULL;
+
+	if (!o->relays)
+		return 0;
+	if (!all)
+		flags = flag_names(in->history->slices[0], o->relays, "--relays", err);
+	if (!all && !flags)
+		return -1;
+	for (size_t i = 0; i < in->nodes->n_nodes; i++)
+		in->nodes->nodes[i].relay = i != in->nodes->hub && (all || flags[i]);
+	free(flags);
+	return 0;
+}
+
 static int
 pick_slice(const struct history *h, const char *label, size_t *out, struct err *err)
 {
@@ -187,7 +205,8 @@ replay_input_load(const struct replay_opts *o, struct replay_input *in, struct e
 		return err_set(err,
 		    "a replay needs at least two slices: one to plan by and one to "
 		    "judge the plan");
-	if (make_nodes(o, in, err) < 0 || take_budget(o, in, err) < 0)
+	if (make_nodes(o, in, err) < 0 || set_relays(o, in, err) < 0 ||
+	    take_budget(o, in, err) < 0)
 		return -1;
 	set->history = in->history;
 	set->window = o->window;

@@ -9,7 +9,7 @@
 
 /* As given; NULL, 0 or false = not given. */
 struct replay_opts {
-	const char *history, *policy, *from, *to, *hub, *pops, *nodes, *budget;
+	const char *history, *policy, *from, *to, *hub, *pops, *nodes, *budget, *relays;
 	const char *slice, *flaps;
 	uint32_t window;
 	bool medians, json;

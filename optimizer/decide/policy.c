@@ -2,7 +2,10 @@
 #include "optimizer/decide/policy.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "common/mem.h"
 
 #define MINUTE_NS (60 * NS_PER_S)
 
@@ -171,12 +174,66 @@ policy_judge(const struct policy *policy, const struct pair *p,
 	return v;
 }
 
+/* What the required tunnels leave of the budget and of the nodes' limits. */
+struct room {
+	int64_t budget;
+	int64_t *ends; /* a node */
+};
+
+static void
+take_room(struct room *room, const struct tunnel *t)
+{
+	room->budget -= t->cost;
+	room->ends[t->a]--;
+	room->ends[t->b]--;
+}
+
+static void
+tell_tunnel(struct room *room, struct tunnel *t, struct policy_verdict v)
+{
+	if (v.rule == POLICY_DAMPED || (v.rule == POLICY_DWELL && v.barred))
+		t->denied = !t->required;
+	if (!v.held || t->required || t->denied || room->budget < t->cost ||
+	    room->ends[t->a] < 1 || room->ends[t->b] < 1)
+		return;
+	t->required = true;
+	take_room(room, t);
+}
+
+static void
+apply_to_tunnels(const struct policy *policy, struct instance *in,
+    struct policy_state *states, struct wall now)
+{
+	struct room room = { .budget = in->budget };
+
+	room.ends = mem_array(in->n_nodes, sizeof(*room.ends));
+	for (size_t i = 0; i < in->n_nodes; i++)
+		room.ends[i] = in->nodes[i].max_tunnels;
+	for (size_t i = 0; i < in->n_tunnels; i++)
+		if (in->tunnels[i].required)
+			take_room(&room, &in->tunnels[i]);
+	in->change_us = policy->change_cost_us;
+	for (size_t i = 0; states && i < in->n_pairs; i++) {
+		const struct pair *p = &in->pairs[i];
+		size_t at = instance_tunnel(in, p->a, p->b);
+
+		if (at != SIZE_MAX)
+			tell_tunnel(&room, &in->tunnels[at],
+			    policy_judge(policy, p, &states[i], now));
+	}
+	free(room.ends);
+}
+
 void
 policy_apply(const struct policy *policy, struct instance *in,
     struct policy_state *states, struct wall now)
 {
 	int64_t weight = 0, n = 0, cost;
 
+	if (in->tunnels) {
+		apply_to_tunnels(policy, in, states, now);
+		return;
+	}
 	for (size_t i = 0; i < in->n_pairs; i++) {
 		weight += in->pairs[i].weight;
 		n += in->pairs[i].weight > 0;

@@ -88,7 +88,10 @@ struct policy_verdict policy_judge(const struct policy *policy, const struct pai
 
 /*
  * Set held, barred (which stays set where it is) and bias of every pair; states: one a
- * pair, NULL = nothing is remembered.
+ * pair, NULL = nothing is remembered.  With relays the tunnels are told instead: the
+ * cost of a change, denied while a pair dwells or is damped, required while it is held
+ * and there is room.  Thresholds are then not asked, since a tunnel may be worth more
+ * to others than to its own ends.
  */
 void policy_apply(const struct policy *policy, struct instance *in,
     struct policy_state *states, struct wall now);

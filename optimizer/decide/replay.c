@@ -127,6 +127,11 @@ prepare(struct run *r, struct instance *in, size_t t, struct wall now)
 		p->bias +=
 		    (r->limits[i] - (p->hub_lo_us - p->direct_hi_us)) * p->weight;
 	}
+	for (size_t i = 0; !r->set->medians && i < in->n_tunnels; i++) {
+		struct tunnel *t = &in->tunnels[i];
+
+		t->direct_us = matrix_pair(r->known->hi, t->a, t->b);
+	}
 }
 
 /* The same as the plan promised it: at the limits. */

@@ -198,6 +198,32 @@ a_file_speaks_for_itself(void **state)
 	free_input(&in);
 }
 
+static void
+tunnels_stand_at_their_upper_limit(void **state)
+{
+	struct evidence_opts how = { 90, 30, 0 };
+	struct gather *g;
+	struct input in;
+
+	(void)state;
+	make_input(&in, ROW("x", "y", "public", 100, 50, 30, 1));
+	in.instance->tunnels = mem_array(1, sizeof(struct tunnel));
+	in.instance->n_tunnels = 1;
+	in.instance->tunnels[0] = (struct tunnel){ .a = 1, .b = 2, .direct_us = 30500 };
+	g = gather_new(&in, 90);
+	gather_tunnels(g, &how, in.instance);
+	assert_in_range(in.instance->tunnels[0].direct_us, 30501, 30900);
+	assert_false(in.instance->tunnels[0].denied);
+	how = (struct evidence_opts){ 90, 51, 2 };
+	in.instance->tunnels[0].direct_us = 30500;
+	gather_tunnels(g, &how, in.instance);
+	assert_true(in.instance->tunnels[0].denied); /* 50 answers are too few */
+	/* Half of two packets wait 200 ms each. */
+	assert_in_range(in.instance->tunnels[0].direct_us, 230501, 230900);
+	gather_free(g);
+	free_input(&in);
+}
+
 int
 main(void)
 {
@@ -207,6 +233,7 @@ main(void)
 		cmocka_unit_test(a_sketch_beats_a_summary),
 		cmocka_unit_test(bad_sketches_are_refused),
 		cmocka_unit_test(a_file_speaks_for_itself),
+		cmocka_unit_test(tunnels_stand_at_their_upper_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

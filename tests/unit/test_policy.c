@@ -239,6 +239,51 @@ change_has_its_cost(void **state)
 	instance_free(in);
 }
 
+/* With relays: what is told of tunnels, and only as far as there is room. */
+static void
+relays_hear_of_tunnels(void **state)
+{
+	struct policy policy = policy_default();
+	struct policy_state states[3] = { 0 };
+	struct instance *in = mem_alloc(sizeof(*in));
+
+	(void)state;
+	in->n_nodes = 4;
+	in->nodes = mem_array(4, sizeof(*in->nodes));
+	in->pairs = mem_array(3, sizeof(*in->pairs));
+	in->tunnels = mem_array(3, sizeof(*in->tunnels));
+	in->n_pairs = in->n_tunnels = 3;
+	in->budget = 1;
+	for (size_t i = 0; i < 4; i++)
+		in->nodes[i].max_tunnels = MESH_NO_LIMIT;
+	for (uint32_t i = 0; i < 3; i++) { /* 1-2 and 1-3 exist, 2-3 does not */
+		in->pairs[i] = pair_of(300000, 290001, i < 2);
+		in->pairs[i].a = i < 2 ? 1 : 2;
+		in->pairs[i].b = i == 0 ? 2 : 3;
+		in->tunnels[i] = (struct tunnel){
+			.a = (uint16_t)in->pairs[i].a,
+			.b = (uint16_t)in->pairs[i].b,
+			.cost = 1,
+			.direct_us = 290001,
+		};
+		policy_changed(&policy, &states[i], at(0));
+	}
+	policy_apply(&policy, in, states, at(1));
+	assert_int_equal(in->change_us, 10000);
+	assert_true(in->tunnels[0].required);  /* it dwells */
+	assert_false(in->tunnels[1].required); /* so does this; the budget is spent */
+	assert_true(in->tunnels[2].denied);
+	in->tunnels[0].required = in->tunnels[2].denied = false;
+	policy_apply(&policy, in, states, at(16));
+	for (size_t i = 0; i < 3; i++) /* no threshold applies to what others use */
+		assert_false(in->tunnels[i].required || in->tunnels[i].denied);
+	assert_false(in->pairs[2].barred);
+	in->nodes[1].max_tunnels = 0;
+	policy_apply(&policy, in, states, at(1));
+	assert_false(in->tunnels[0].required);
+	instance_free(in);
+}
+
 static FILE *
 stream_of(const char *text)
 {
@@ -333,6 +378,7 @@ main(void)
 		cmocka_unit_test(damping),
 		cmocka_unit_test(penalty_decays),
 		cmocka_unit_test(change_has_its_cost),
+		cmocka_unit_test(relays_hear_of_tunnels),
 		cmocka_unit_test(files),
 		cmocka_unit_test(files_round_trip),
 	};
