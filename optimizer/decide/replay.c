@@ -128,9 +128,9 @@ prepare(struct run *r, struct instance *in, size_t t, struct wall now)
 		    (r->limits[i] - (p->hub_lo_us - p->direct_hi_us)) * p->weight;
 	}
 	for (size_t i = 0; !r->set->medians && i < in->n_tunnels; i++) {
-		struct tunnel *t = &in->tunnels[i];
+		struct tunnel *leg = &in->tunnels[i];
 
-		t->direct_us = matrix_pair(r->known->hi, t->a, t->b);
+		leg->direct_us = matrix_pair(r->known->hi, leg->a, leg->b);
 	}
 }
 
