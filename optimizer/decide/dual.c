@@ -7,12 +7,13 @@
 
 #include "common/mem.h"
 
-#define STALLS_MAX	   15 /* iterations without a better bound; then a smaller step */
-#define LAMBDA_SHRINK	   0.75
-#define LAMBDA_MIN	   1e-4	 /* below this the bound stands still */
-#define THREAD_DEMANDS_MIN 50000 /* below, starting a thread costs more than it saves \
-				  */
-#define MEAN_BITS 5		 /* x is smoothed over about 2^5 iterations */
+#define STALLS_MAX    20 /* iterations without a better bound; then a smaller step */
+#define LAMBDA_SHRINK 0.75
+#define LAMBDA_MIN    1e-4 /* below this the bound stands still */
+#define THREAD_DEMANDS_MIN                                               \
+	50000	    /* below, starting a thread costs more than it saves \
+		     */
+#define MEAN_BITS 5 /* x is smoothed over about 2^5 iterations */
 
 static void *
 price_thread(void *pass)
@@ -33,7 +34,7 @@ static void
 run_pass(struct dual *u, struct dual_pass sum[static 1], void *(*work)(void *))
 {
 	size_t n = u->m->n_demands, half = n / 2;
-	struct dual_pass other = *sum;
+	struct dual_pass other = *sum; /* the same orders */
 	pthread_t thread;
 
 	sum->lo = 0;
@@ -67,7 +68,6 @@ merge_legs(struct dual *u)
 		return;
 	for (size_t i = 0; i < legs; i++) {
 		u->legs[0][i].rho += u->legs[1][i].rho;
-		u->legs[0][i].positive += u->legs[1][i].positive;
 		u->legs[0][i].served += u->legs[1][i].served;
 	}
 	memset(u->legs[1], 0, legs * sizeof(*u->legs[1])); /* counted once */
@@ -89,9 +89,9 @@ spread_x(struct dual *u)
 	for (size_t v = 0; v < m->n; v++) {
 		for (size_t r = 0; r < u->n_relays; r++) {
 			uint32_t t = m->at[v * m->n + m->relays[r]];
-			int8_t *x = &u->leg_x[dual_leg(u, v, r)];
+			bool never = t == MODEL_NONE || u->fix[t] == DUAL_OUT;
 
-			*x = t == MODEL_NONE || u->fix[t] == DUAL_OUT ? -1 : u->x[t];
+			u->leg_x[dual_leg(u, v, r)] = never ? -1 : u->dir_x[t];
 		}
 	}
 }
@@ -178,87 +178,25 @@ keep(struct dual *u)
 		memcpy(b->nu, u->nu, u->n_relays * sizeof(*b->nu));
 }
 
-/* Subgradients of the limits, with what they add to the norm. */
-struct slopes {
-	double norm;
-	int64_t *degree_left; /* a node */
-	double *load_left;    /* a relay, as a share of what it may carry */
-};
-
+/* The relaxed solution into the direction. */
 static void
-slope_of_limits(struct dual *u, struct slopes *s)
+turn(struct dual *u)
 {
 	const struct model *m = u->m;
 
-	for (size_t v = 0; u->mu && v < m->n; v++)
-		s->degree_left[v] = model_cap(m, v);
-	for (size_t t = 0; u->mu && t < m->n_tunnels; t++) {
-		if (!u->x[t])
-			continue;
-		s->degree_left[m->tunnels[t].u]--;
-		s->degree_left[m->tunnels[t].v]--;
-	}
-	for (size_t v = 0; u->mu && v < m->n; v++) {
-		if (model_cap(m, v) == MESH_NO_LIMIT ||
-		    (s->degree_left[v] > 0 && u->mu[v] == 0))
-			s->degree_left[v] = 0;
-		s->norm += (double)(s->degree_left[v] * s->degree_left[v]);
-	}
-	for (size_t r = 0; u->nu && r < u->n_relays; r++)
-		s->load_left[r] = 0;
-	for (size_t i = 0; u->nu && i < m->n_demands; i++) {
-		const struct model_demand *d = &m->demands[i];
-		const struct dual_demand *h = &u->demands[i];
-		unsigned r;
-		int64_t most;
+	for (size_t t = 0; t < m->n_tunnels; t++) {
+		int32_t x = u->x[t] ? DUAL_ALWAYS : 0;
 
-		if (h->best == DUAL_NONE || h->worth <= 0 ||
-		    (d->tunnel != MODEL_NONE && u->x[d->tunnel]))
-			continue;
-		r = u->entries[h->first + h->best].relay;
-		most = m->in->nodes[m->relays[r]].max_load;
-		if (most != INSTANCE_NO_LOAD)
-			s->load_left[r] -=
-			    (double)m->weight[d->s * m->n + d->t] / (double)most;
-	}
-	for (size_t r = 0; u->nu && r < u->n_relays; r++) {
-		if (m->in->nodes[m->relays[r]].max_load == INSTANCE_NO_LOAD)
-			continue;
-		s->load_left[r] += 1;
-		if (s->load_left[r] > 0 && u->nu[r] == 0)
-			s->load_left[r] = 0;
-		s->norm += s->load_left[r] * s->load_left[r];
+		u->dir_x[t] += u->sharp || u->age == 1
+				   ? x - u->dir_x[t]
+				   : (x - u->dir_x[t]) >> DUAL_SMOOTH;
 	}
 }
 
-/* A star cut, divided by its own width so that x counts once as in the other rows. */
 static double
-star_slope(const struct dual *u, size_t leg, size_t r)
+smooth(const struct dual *u, double mean, double now)
 {
-	double slope;
-
-	if (u->star[r] == 0 || u->leg_x[leg] < 0)
-		return 0;
-	slope = u->leg_x[leg] - (double)u->legs[0][leg].served / u->star[r];
-	return slope > 0 && u->sigma[leg] == 0 ? 0 : slope;
-}
-
-static double
-legs_norm(const struct dual *u)
-{
-	double norm = 0;
-
-	for (size_t v = 0; v < u->m->n; v++) {
-		for (size_t r = 0; r < u->n_relays; r++) {
-			size_t leg = dual_leg(u, v, r);
-
-			if (u->leg_x[leg] > 0)
-				norm += u->legs[0][leg].positive;
-			if (u->sigma)
-				norm += star_slope(u, leg, r) * star_slope(u, leg, r);
-		}
-	}
-	return norm;
+	return u->sharp || u->age == 1 ? now : mean + (now - mean) / (1 << DUAL_SMOOTH);
 }
 
 static int64_t
@@ -269,50 +207,126 @@ moved(int64_t price, double by)
 	return to <= 0 ? 0 : to > 1e15 ? (int64_t)1e15 : (int64_t)(to + 0.5);
 }
 
+/* mu: how much of each node's limit is left.  Returns what it adds to the norm. */
+static double
+move_mu(struct dual *u, double step)
+{
+	const struct model *m = u->m;
+	double *left = mem_array(m->n, sizeof(*left)), norm = 0;
+
+	for (size_t v = 0; v < m->n; v++)
+		left[v] = model_cap(m, v);
+	for (size_t t = 0; t < m->n_tunnels; t++) {
+		left[m->tunnels[t].u] -= u->dir_x[t] / (double)DUAL_ALWAYS;
+		left[m->tunnels[t].v] -= u->dir_x[t] / (double)DUAL_ALWAYS;
+	}
+	for (size_t v = 0; v < m->n; v++) {
+		if (model_cap(m, v) == MESH_NO_LIMIT || (left[v] > 0 && !u->mu[v]))
+			continue;
+		norm += left[v] * left[v];
+		u->mu[v] = moved(u->mu[v], step * left[v]);
+	}
+	free(left);
+	return norm;
+}
+
+/* What each relay carries in the relaxed solution, as a share of what it may. */
 static void
-move_limits(struct dual *u, const struct slopes *s, double step)
+weigh_loads(const struct dual *u, double *load)
 {
 	const struct model *m = u->m;
 
-	for (size_t v = 0; u->mu && v < m->n; v++)
-		if (s->degree_left[v])
-			u->mu[v] = moved(u->mu[v], step * (double)s->degree_left[v]);
-	for (size_t r = 0; u->nu && r < u->n_relays; r++)
-		if (s->load_left[r] < 0 || s->load_left[r] > 0)
-			u->nu[r] = moved(u->nu[r],
-			    step * s->load_left[r] * (1 << DUAL_NU_BITS) /
-				(double)m->in->nodes[m->relays[r]].max_load);
-	for (size_t v = 0; u->sigma && v < m->n; v++) {
+	for (size_t i = 0; i < m->n_demands; i++) {
+		const struct model_demand *d = &m->demands[i];
+		const struct dual_demand *h = &u->demands[i];
+		int64_t most;
+		unsigned r;
+
+		if (h->best == DUAL_NONE || h->worth <= 0 ||
+		    (d->tunnel != MODEL_NONE && u->x[d->tunnel]))
+			continue;
+		r = u->entries[h->first + h->best].relay;
+		most = m->in->nodes[m->relays[r]].max_load;
+		if (most != INSTANCE_NO_LOAD)
+			load[r] += (double)m->weight[d->s * m->n + d->t] / (double)most;
+	}
+}
+
+static double
+move_nu(struct dual *u, double step)
+{
+	const struct model *m = u->m;
+	double *load = mem_array(u->n_relays, sizeof(*load)), norm = 0;
+
+	weigh_loads(u, load);
+	for (size_t r = 0; r < u->n_relays; r++) {
+		int64_t most = m->in->nodes[m->relays[r]].max_load;
+		double left;
+
+		if (most == INSTANCE_NO_LOAD)
+			continue;
+		u->load[r] = smooth(u, u->load[r], load[r]);
+		left = 1 - u->load[r];
+		if (left > 0 && !u->nu[r])
+			continue;
+		norm += left * left;
+		/* In the row divided by its limit, so that it is of the size of x. */
+		u->nu[r] =
+		    moved(u->nu[r], step * left * (1 << DUAL_NU_BITS) / (double)most);
+	}
+	free(load);
+	return norm;
+}
+
+/* sigma: each star cut divided by its width, so that x counts once as elsewhere. */
+static double
+move_sigma(struct dual *u, double step)
+{
+	double norm = 0;
+
+	for (size_t v = 0; v < u->m->n; v++) {
 		for (size_t r = 0; r < u->n_relays; r++) {
 			size_t leg = dual_leg(u, v, r);
-			double slope = star_slope(u, leg, r);
+			double slope;
 			int64_t to;
 
-			if (!(slope < 0) && !(slope > 0))
+			if (u->star[r] == 0 || u->leg_x[leg] < 0)
 				continue;
+			u->served[leg] =
+			    smooth(u, u->served[leg], (double)u->legs[0][leg].served);
+			slope = u->leg_x[leg] / (double)DUAL_ALWAYS -
+				u->served[leg] / u->star[r];
+			if (slope > 0 && !u->sigma[leg])
+				continue;
+			norm += slope * slope;
 			to = moved(u->sigma[leg], step * slope / u->star[r]);
 			u->sigma[leg] =
 			    to > INT32_MAX / 4 ? INT32_MAX / 4 : (int32_t)to;
 		}
 	}
+	return norm;
 }
 
-/* From the relaxed solution at these prices to the step that moves them. */
-static int32_t
-step_length(struct dual *u, struct slopes *s)
+/*
+ * Moves the prices of the limits and returns the norm that they add; the prices of the
+ * legs move in the pass.
+ */
+static double
+move_limits(struct dual *u, double step)
 {
 	struct dual_pass count = { .u = u };
-	double step;
+	double norm = 0;
 
-	run_pass(u, &count, count_thread);
-	merge_legs(u);
-	slope_of_limits(u, s);
-	s->norm += (double)count.norm + legs_norm(u);
-	if (!(s->norm > 0))
-		return 0;
-	step = u->lambda * (double)((u->bound - u->target) >> u->shift) / s->norm;
-	move_limits(u, s, step);
-	return step < 1 ? 1 : step > 1e9 ? 1000000000 : (int32_t)step;
+	if (u->sigma) {
+		run_pass(u, &count, count_thread);
+		merge_legs(u);
+		norm += move_sigma(u, step);
+	}
+	if (u->mu)
+		norm += move_mu(u, step);
+	if (u->nu)
+		norm += move_nu(u, step);
+	return norm;
 }
 
 static void
@@ -341,31 +355,59 @@ dual_settled(const struct dual *u)
 	return u->lambda < LAMBDA_MIN || u->best.bound <= u->target;
 }
 
+void
+dual_afresh(struct dual *u)
+{
+	u->age = 0;
+	u->norm = 0;
+	u->stalls = 0;
+}
+
+/*
+ * Polyak's step, with the norm of the direction before this one: it is known, changes
+ * slowly, and spares a pass over memory.
+ */
+static double
+step_length(const struct dual *u)
+{
+	double step;
+	int64_t most;
+
+	if (!(u->norm > 0))
+		return 0;
+	most = u->best.bound > u->target ? u->best.bound : u->bound;
+	step = u->lambda * (double)((most - u->target) >> u->shift) / u->norm;
+	return step < 1 ? 1 : step > 1e9 ? 1e9 : step;
+}
+
 /*
  * The step is taken at the start of the next iteration, in the same pass that prices
- * the demands: memory is read once.  So it waits in between.
+ * the demands: memory is read once.
  */
 int64_t
 dual_step(struct dual *u)
 {
-	struct dual_pass price = { .u = u };
-	struct slopes s = { 0 };
+	struct dual_pass price = { .u = u,
+		.move = u->age > 0,
+		.fresh = u->sharp || u->age == 1 };
+	double step = step_length(u), norm = 0;
 	int64_t units;
 
+	if (price.move)
+		turn(u);
 	spread_x(u);
-	s.degree_left = u->mu ? mem_array(u->m->n, sizeof(*s.degree_left)) : NULL;
-	s.load_left = u->nu ? mem_array(u->n_relays, sizeof(*s.load_left)) : NULL;
-	price.step = u->pending ? step_length(u, &s) : 0;
+	price.step = (int32_t)step;
+	if (price.move)
+		norm = move_limits(u, step);
 	clear_legs(u);
 	run_pass(u, &price, price_thread);
 	merge_legs(u);
+	u->norm = norm + (double)price.norm / 65536;
 	price_tunnels(u);
 	units = price.worth + limits_worth(u);
 	units += dual_select(u);
 	note_bound(u, units);
 	smooth_x(u);
-	u->pending = true;
-	free(s.degree_left);
-	free(s.load_left);
+	u->age++;
 	return u->bound;
 }

@@ -16,7 +16,10 @@
 #include "optimizer/decide/network.h"
 
 #define DUAL_NONE    UINT16_MAX
-#define DUAL_NU_BITS 20 /* nu is per weight and small: in 2^-20 units */
+#define DUAL_ALWAYS  65535
+#define DUAL_SMOOTH  2	 /* directions are smoothed over 2^2 iterations */
+#define DUAL_LAMBDA  0.3 /* of the first step: 1 overshoots a smoothed direction */
+#define DUAL_NU_BITS 20	 /* nu is per weight and small: in 2^-20 units */
 
 enum dual_fix { DUAL_OUT = -1, DUAL_FREE, DUAL_IN };
 
@@ -24,14 +27,14 @@ enum dual_fix { DUAL_OUT = -1, DUAL_FREE, DUAL_IN };
 struct dual_entry {
 	int32_t worth; /* b: what the relay path saves */
 	int32_t rho_s, rho_t;
-	uint16_t relay; /* index into the model's relays */
+	uint16_t relay;	 /* index into the model's relays */
+	uint16_t mean_y; /* how often it served of late, DUAL_ALWAYS = each time */
 };
 
 /* Of a leg (node, relay), gathered in each pass. */
 struct dual_leg {
-	int64_t rho;	  /* sum of prices */
-	int32_t positive; /* how many of them */
-	int32_t served;	  /* demands that take this leg in the relaxed solution */
+	int64_t rho;	/* sum of prices */
+	int64_t served; /* demands that take this leg in the relaxed solution */
 };
 
 /* What a demand holds besides its entries. */
@@ -62,14 +65,17 @@ struct dual {
 	unsigned threads;
 	struct dual_entry *entries;
 	struct dual_demand *demands;
-	int64_t *own;		  /* a tunnel: worth to its own ends */
-	int64_t *price;		  /* a tunnel: reduced worth in the last iteration */
-	int64_t *scratch;	  /* a tunnel */
-	uint32_t *order;	  /* a tunnel: scratch when costs differ */
-	bool *x;		  /* a tunnel: in the last relaxed solution */
-	int32_t *mean_x;	  /* a tunnel: x smoothed, 1 << 16 = always */
-	int8_t *fix;		  /* a tunnel: enum dual_fix */
-	int8_t *leg_x;		  /* a leg: x, or -1 where no tunnel may be */
+	int64_t *own;	  /* a tunnel: worth to its own ends */
+	int64_t *price;	  /* a tunnel: reduced worth in the last iteration */
+	int64_t *scratch; /* a tunnel */
+	uint32_t *order;  /* a tunnel: scratch when costs differ */
+	bool *x;	  /* a tunnel: in the last relaxed solution */
+	int32_t *mean_x;  /* a tunnel: x smoothed, 1 << 16 = always */
+	int8_t *fix;	  /* a tunnel: enum dual_fix */
+	int32_t *dir_x;	  /* a tunnel: x in the direction, DUAL_ALWAYS = always */
+	int32_t *leg_x;	  /* a leg: the same, or -1 where no tunnel may be */
+	double *served;	  /* a leg: demands served, smoothed; with star cuts only */
+	double *load;	  /* a relay: share of its load, smoothed */
 	struct dual_leg *legs[2]; /* one table a thread */
 	int32_t *sigma;		  /* a leg; NULL without star cuts */
 	int32_t *star;		  /* a relay: other tunnels that it can have, at most */
@@ -78,7 +84,9 @@ struct dual {
 	int64_t theta;		  /* price of the budget in the last iteration */
 	int64_t bound;		  /* of the last iteration, us x weight */
 	int64_t target;		  /* value of the best plan known */
-	bool pending;		  /* the last iteration has a step to take */
+	double norm;		  /* square of the last direction */
+	bool sharp;		  /* the direction is the last solution, not smoothed */
+	unsigned age;		  /* iterations since the direction began afresh */
 	double lambda;
 	unsigned stalls;
 	struct dual_prices best;
@@ -94,6 +102,8 @@ void dual_free(struct dual *u);
 
 /* Prices from a plan: near what its pairs gain already. */
 void dual_start(struct dual *u, const struct network *net);
+/* Forget the direction: the problem has changed. */
+void dual_afresh(struct dual *u);
 /* One iteration.  Returns the bound, which is also kept when it is the best. */
 int64_t dual_step(struct dual *u);
 /* Prices from the best bound again. */
@@ -107,8 +117,10 @@ struct dual_pass {
 	size_t lo, hi; /* demands */
 	struct dual_leg *legs;
 	int32_t step;
+	bool move;     /* the direction takes in the last solution, and prices move */
+	bool fresh;    /* and forgets what it was */
 	int64_t worth; /* out: sum over the demands */
-	int64_t norm;  /* out of the counting pass */
+	int64_t norm;  /* out: square of the direction, in 2^-16 */
 };
 void dual_pass_price(struct dual_pass *p); /* moves prices, then prices each demand */
 void dual_pass_count(struct dual_pass *p); /* what the relaxed solution serves */

@@ -33,12 +33,57 @@ is_served(const struct dual *u, size_t demand)
 	       !(d->tunnel != MODEL_NONE && u->x[d->tunnel]);
 }
 
+/* A price one step along: gradient in 2^-16. */
 static int32_t
-moved(int32_t price, int32_t step, int gradient)
+moved(struct dual_pass *p, int32_t price, int32_t gradient)
 {
-	int64_t p = (int64_t)price - (int64_t)step * gradient;
+	int64_t to = price - (((int64_t)p->step * gradient) >> 16);
+	int64_t g = gradient >> 8;
 
-	return p < 0 ? 0 : p > INT32_MAX / 2 ? INT32_MAX / 2 : (int32_t)p;
+	if (gradient < 0 || price > 0)
+		p->norm += g * g;
+	return to < 0 ? 0 : to > INT32_MAX / 2 ? INT32_MAX / 2 : (int32_t)to;
+}
+
+/* The legs of one demand, by relay. */
+struct legs {
+	const int32_t *xs, *xt;
+	struct dual_leg *ls, *lt;
+};
+
+static void
+move_entry(struct dual_pass *p, struct dual_entry *e, const struct legs *l, bool served)
+{
+	int32_t y = served ? DUAL_ALWAYS : 0;
+
+	/* Shifting a negative number rounds down, so that a mean comes to rest at 0. */
+	y = p->fresh ? y : e->mean_y + ((y - e->mean_y) >> DUAL_SMOOTH);
+	e->mean_y = (uint16_t)y;
+	e->rho_s = moved(p, e->rho_s, l->xs[e->relay] - y);
+	e->rho_t = moved(p, e->rho_t, l->xt[e->relay] - y);
+}
+
+/* Entries after the priced ones: the first that can still be the best. */
+static int64_t
+scan_rest(const struct dual *u, size_t demand, const struct legs *l, int64_t best)
+{
+	const struct model_demand *d = &u->m->demands[demand];
+	struct dual_demand *h = &u->demands[demand];
+	const struct dual_entry *e = &u->entries[h->first];
+
+	for (unsigned k = h->active; k < h->n && e[k].worth > best; k++) {
+		int64_t worth = e[k].worth;
+
+		if (l->xs[e[k].relay] < 0 || l->xt[e[k].relay] < 0)
+			continue;
+		if (u->sigma || u->nu)
+			worth -= surcharge(u, d, &e[k]);
+		if (worth > best) {
+			best = worth;
+			h->best = (uint16_t)k;
+		}
+	}
+	return best;
 }
 
 static void
@@ -48,13 +93,10 @@ price_demand(struct dual_pass *p, size_t i)
 	const struct model_demand *d = &u->m->demands[i];
 	struct dual_demand *h = &u->demands[i];
 	struct dual_entry *e = &u->entries[h->first];
-	const int8_t *xs = &u->leg_x[dual_leg(u, d->s, 0)];
-	const int8_t *xt = &u->leg_x[dual_leg(u, d->t, 0)];
-	struct dual_leg *ls = &p->legs[dual_leg(u, d->s, 0)];
-	struct dual_leg *lt = &p->legs[dual_leg(u, d->t, 0)];
-	bool extra = u->sigma || u->nu;
+	const size_t s = dual_leg(u, d->s, 0), t = dual_leg(u, d->t, 0);
+	const struct legs l = { &u->leg_x[s], &u->leg_x[t], &p->legs[s], &p->legs[t] };
+	unsigned served = is_served(u, i) ? h->best : DUAL_NONE, last = 0;
 	int64_t best = h->rest;
-	unsigned served = is_served(u, i) ? h->best : DUAL_NONE, k, last = 0;
 
 	h->best = DUAL_NONE;
 	if (d->tunnel != MODEL_NONE && u->fix[d->tunnel] == DUAL_IN) {
@@ -63,28 +105,20 @@ price_demand(struct dual_pass *p, size_t i)
 	}
 	if (served != DUAL_NONE && served >= h->active)
 		h->active = (uint16_t)(served + 1);
-	for (k = 0; k < h->active; k++) {
+	for (unsigned k = 0; k < h->active; k++) {
 		unsigned q = e[k].relay;
 		int64_t worth;
 
-		if (xs[q] < 0 || xt[q] < 0)
+		if (l.xs[q] < 0 || l.xt[q] < 0)
 			continue; /* fixed out: what prices it has count for nothing */
-		if (p->step) {
-			e[k].rho_s = moved(e[k].rho_s, p->step, xs[q] - (k == served));
-			e[k].rho_t = moved(e[k].rho_t, p->step, xt[q] - (k == served));
-		}
-		if (e[k].rho_s) {
-			ls[q].rho += e[k].rho_s;
-			ls[q].positive++;
+		if (p->move)
+			move_entry(p, &e[k], &l, k == served);
+		l.ls[q].rho += e[k].rho_s;
+		l.lt[q].rho += e[k].rho_t;
+		if (e[k].rho_s | e[k].rho_t | e[k].mean_y)
 			last = k + 1;
-		}
-		if (e[k].rho_t) {
-			lt[q].rho += e[k].rho_t;
-			lt[q].positive++;
-			last = k + 1;
-		}
 		worth = (int64_t)e[k].worth - e[k].rho_s - e[k].rho_t;
-		if (extra && worth > best)
+		if ((u->sigma || u->nu) && worth > best)
 			worth -= surcharge(u, d, &e[k]);
 		if (worth > best) {
 			best = worth;
@@ -92,18 +126,7 @@ price_demand(struct dual_pass *p, size_t i)
 		}
 	}
 	h->active = (uint16_t)last;
-	for (; k < h->n && e[k].worth > best; k++) {
-		int64_t worth = e[k].worth;
-
-		if (xs[e[k].relay] < 0 || xt[e[k].relay] < 0)
-			continue;
-		if (extra)
-			worth -= surcharge(u, d, &e[k]);
-		if (worth > best) {
-			best = worth;
-			h->best = (uint16_t)k;
-		}
-	}
+	best = scan_rest(u, i, &l, best);
 	h->worth = (int32_t)best;
 	p->worth += best;
 }
@@ -111,20 +134,9 @@ price_demand(struct dual_pass *p, size_t i)
 void
 dual_pass_price(struct dual_pass *p)
 {
-	p->worth = 0;
+	p->worth = p->norm = 0;
 	for (size_t i = p->lo; i < p->hi; i++)
 		price_demand(p, i);
-}
-
-/* One leg of a served demand: what it adds to the norm of the subgradient. */
-static void
-count_leg(struct dual_pass *p, size_t leg, int32_t rho)
-{
-	p->legs[leg].served++;
-	if (p->u->leg_x[leg] <= 0)
-		p->norm++;
-	else if (rho > 0)
-		p->norm--; /* it is among the leg's positive ones, but is in balance */
 }
 
 void
@@ -132,16 +144,15 @@ dual_pass_count(struct dual_pass *p)
 {
 	const struct dual *u = p->u;
 
-	p->norm = 0;
 	for (size_t i = p->lo; i < p->hi; i++) {
 		const struct model_demand *d = &u->m->demands[i];
 		const struct dual_demand *h = &u->demands[i];
-		const struct dual_entry *e;
+		unsigned q;
 
 		if (!is_served(u, i))
 			continue;
-		e = &u->entries[h->first + h->best];
-		count_leg(p, dual_leg(u, d->s, e->relay), e->rho_s);
-		count_leg(p, dual_leg(u, d->t, e->relay), e->rho_t);
+		q = u->entries[h->first + h->best].relay;
+		p->legs[dual_leg(u, d->s, q)].served++;
+		p->legs[dual_leg(u, d->t, q)].served++;
 	}
 }

@@ -134,8 +134,10 @@ set_stars(struct dual *u)
 		most = most < links ? most : links;
 		u->star[r] = most > 0 ? (int32_t)most - 1 : 0;
 	}
-	if (binds)
-		u->sigma = mem_array(m->n * m->n_relays, sizeof(*u->sigma));
+	if (!binds)
+		return;
+	u->sigma = mem_array(m->n * m->n_relays, sizeof(*u->sigma));
+	u->served = mem_array(m->n * m->n_relays, sizeof(*u->served));
 }
 
 static void
@@ -152,6 +154,7 @@ set_tunnels(struct dual *u)
 	u->x = mem_array(m->n_tunnels, sizeof(*u->x));
 	u->mean_x = mem_array(m->n_tunnels, sizeof(*u->mean_x));
 	u->fix = mem_array(m->n_tunnels, sizeof(*u->fix));
+	u->dir_x = mem_array(m->n_tunnels, sizeof(*u->dir_x));
 	u->leg_x = mem_array(legs, sizeof(*u->leg_x));
 	for (unsigned i = 0; i < u->threads; i++)
 		u->legs[i] = mem_array(legs, sizeof(*u->legs[i]));
@@ -178,7 +181,9 @@ dual_new(const struct model *m, const struct dual_opts *opts)
 		u->mu = mem_array(m->n, sizeof(*u->mu));
 	if (m->has_loads)
 		u->nu = mem_array(m->n_relays, sizeof(*u->nu));
-	u->lambda = 1;
+	if (m->has_loads)
+		u->load = mem_array(m->n_relays, sizeof(*u->load));
+	u->lambda = DUAL_LAMBDA;
 	u->best.bound = INT64_MAX;
 	u->best.active = mem_array(m->n_demands, sizeof(*u->best.active));
 	u->best.sigma = mem_array(m->n * m->n_relays, sizeof(*u->best.sigma));
@@ -202,6 +207,9 @@ dual_free(struct dual *u)
 	free(u->mean_x);
 	free(u->fix);
 	free(u->leg_x);
+	free(u->dir_x);
+	free(u->served);
+	free(u->load);
 	free(u->legs[0]);
 	free(u->legs[1]);
 	free(u->sigma);
@@ -234,6 +242,7 @@ dual_start(struct dual *u, const struct network *net)
 			struct dual_entry *e = &u->entries[h->first + k];
 
 			e->rho_s = e->rho_t = 0;
+			e->mean_y = 0;
 			if (e->worth <= floor)
 				continue;
 			e->rho_s = e->rho_t = (int32_t)((e->worth - floor) / 2);
@@ -244,8 +253,8 @@ dual_start(struct dual *u, const struct network *net)
 	for (size_t t = 0; t < m->n_tunnels; t++)
 		u->mean_x[t] = net->on[t] ? 1 << 15 : 0;
 	u->target = net->value - m->constant;
-	u->lambda = 1;
-	u->stalls = 0;
+	u->lambda = DUAL_LAMBDA;
+	dual_afresh(u);
 }
 
 /* dual_keep() stands in dual.c; this is its way back. */
@@ -266,6 +275,7 @@ dual_recall(struct dual *u)
 
 			e[k].rho_s = had ? u->best.rho[at++] : 0;
 			e[k].rho_t = had ? u->best.rho[at++] : 0;
+			e[k].mean_y = 0;
 		}
 		h->active = u->best.active[i];
 		h->best = DUAL_NONE;
@@ -276,4 +286,5 @@ dual_recall(struct dual *u)
 		memcpy(u->mu, u->best.mu, m->n * sizeof(*u->mu));
 	if (u->nu)
 		memcpy(u->nu, u->best.nu, m->n_relays * sizeof(*u->nu));
+	dual_afresh(u);
 }

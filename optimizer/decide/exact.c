@@ -74,7 +74,7 @@ restore(struct search *s, const struct saved *from)
 	put_back(u->mu, from->mu, m->n * sizeof(*u->mu));
 	put_back(u->mean_x, from->mean_x, m->n_tunnels * sizeof(*u->mean_x));
 	put_back(u->x, from->x, m->n_tunnels * sizeof(*u->x));
-	u->pending = false;
+	dual_afresh(u);
 }
 
 static void
@@ -189,8 +189,7 @@ bounded(struct search *s)
 	struct dual *u = s->u;
 
 	u->lambda = NODE_LAMBDA;
-	u->stalls = 0;
-	u->pending = false;
+	dual_afresh(u);
 	for (int i = 0; i < NODE_ITERATIONS; i++) {
 		if (dual_step(u) <= best_value(s))
 			return true;
@@ -266,7 +265,9 @@ exact_search(struct improve *im, struct dual *u, const struct exact_opts *opts,
 	dual_recall(u);
 	u->best.bound = INT64_MIN; /* nothing in a branch is a bound of the whole */
 	u->target = best_value(&s);
+	u->sharp = true; /* a branch has too few iterations for a smoothed direction */
 	branch(&s);
+	u->sharp = false;
 	u->best.bound = bound;
 	*branches = s.branches;
 	free(s.trail);

@@ -10,6 +10,9 @@
 /* Drop and refill begins with this share of the tunnels and halves it on failure. */
 #define DROP_SHARE 4
 
+/* Ruin and recreate goes on from plans up to this share of the value below the best. */
+#define SLACK_SHARE 200
+
 static int
 add_required(struct network *net, struct err *err)
 {
@@ -41,9 +44,11 @@ improve_init(struct improve *im, const struct model *m, uint64_t seed, struct er
 	im->greedy = greedy_new(m);
 	im->best = network_new(m);
 	im->work = network_new(m);
+	im->here = network_new(m);
 	im->random = seed * 2 + 1;
 	im->key = mem_array(m->n_tunnels, sizeof(*im->key));
 	im->order = mem_array(m->n_tunnels, sizeof(*im->order));
+	im->bundle = bundle_scratch_new(m);
 	if (add_required(im->work, err) < 0)
 		return -EINVAL;
 	network_copy(im->best, im->work);
@@ -56,8 +61,10 @@ improve_fini(struct improve *im)
 	greedy_free(im->greedy);
 	network_free(im->best);
 	network_free(im->work);
+	network_free(im->here);
 	free(im->key);
 	free(im->order);
+	bundle_scratch_free(im->bundle);
 	memset(im, 0, sizeof(*im));
 }
 
@@ -76,6 +83,7 @@ fill(struct improve *im, bool shaken)
 	struct greedy_opts opts = {
 		.bundles = im->bundles,
 		.noise = shaken ? &im->random : NULL,
+		.banned = im->banned,
 	};
 
 	greedy_fill(im->greedy, im->work, &opts);
@@ -186,18 +194,21 @@ improve_swap(struct improve *im, unsigned rounds)
 	(void)improve_keep(im); /* it is no worse than best */
 }
 
-/* Tunnels at one node, some of them, go. */
+/* Tunnels at one node, some of them, go, and may not come back if banned is set. */
 static void
-ruin_star(struct improve *im, uint32_t node)
+ruin_star(struct improve *im, size_t node, bool *banned)
 {
 	const struct model *m = im->m;
 
 	for (size_t v = 0; v < m->n; v++) {
 		uint32_t t = m->at[node * m->n + v];
 
-		if (t != MODEL_NONE && im->work->on[t] && !m->tunnels[t].required &&
-		    greedy_random(&im->random, 4) > 0)
-			network_remove(im->work, t);
+		if (t == MODEL_NONE || !im->work->on[t] || m->tunnels[t].required ||
+		    greedy_random(&im->random, 4) == 0)
+			continue;
+		network_remove(im->work, t);
+		if (banned)
+			banned[t] = true;
 	}
 }
 
@@ -222,26 +233,80 @@ ruin_least(struct improve *im, uint32_t percent)
 			network_remove(im->work, im->order[i]);
 }
 
+/* The best bundle of one relay, whether or not it is the densest of all. */
+static void
+open_relay(struct improve *im, size_t relay)
+{
+	struct bundle bundle = { .tunnels = im->order };
+
+	bundle_find(im->work, relay, NULL, im->bundle, &bundle);
+	for (size_t i = 0; i < bundle.n; i++)
+		if (network_fits(im->work, bundle.tunnels[i]))
+			network_add(im->work, bundle.tunnels[i]);
+}
+
+static size_t
+any_relay(struct improve *im)
+{
+	uint32_t n = (uint32_t)im->m->n_relays;
+
+	return im->m->relays[greedy_random(&im->random, n)];
+}
+
+/* Take work apart in one of the ways; turn chooses. */
+static void
+ruin(struct improve *im, unsigned turn)
+{
+	uint32_t percent = 5 + greedy_random(&im->random, 35);
+
+	switch (turn % 5) {
+	case 0:
+		ruin_star(im, greedy_random(&im->random, (uint32_t)im->m->n), NULL);
+		break;
+	case 1:
+		ruin_some(im, percent);
+		break;
+	case 2:
+		ruin_least(im, percent);
+		break;
+	case 3:
+		ruin_least(im, 2 * percent);
+		open_relay(im, any_relay(im));
+		break;
+	default:
+		im->banned = mem_array(im->m->n_tunnels, sizeof(*im->banned));
+		ruin_star(im, any_relay(im), im->banned);
+		break;
+	}
+}
+
+/*
+ * Record to record (Dueck 1993): a plan a little worse than the best is gone on from,
+ * the less so the later it is.
+ */
 void
 improve_ruin(struct improve *im, unsigned rounds)
 {
-	const struct model *m = im->m;
+	bool bundles = im->bundles;
 
+	network_copy(im->here, im->best);
 	for (unsigned i = 0; i < rounds; i++) {
-		uint32_t percent = 5 + greedy_random(&im->random, 35);
+		int64_t slack = im->best->value / SLACK_SHARE / (int64_t)rounds *
+				(int64_t)(rounds - i);
 
-		network_copy(im->work, im->best);
-		if (i % 3 == 0)
-			ruin_star(im, greedy_random(&im->random, (uint32_t)m->n));
-		else if (i % 3 == 1)
-			ruin_some(im, percent);
-		else
-			ruin_least(im, percent);
+		network_copy(im->work, im->here);
+		im->bundles = bundles && i % 4 == 3;
+		ruin(im, i);
 		fill(im, i % 2);
+		free(im->banned);
+		im->banned = NULL;
 		drop_useless(im);
 		fill(im, false);
-		(void)improve_keep(im); /* a worse one is forgotten */
+		(void)improve_keep(im); /* a worse one may still be gone on from */
+		if (im->work->value >= im->best->value - slack)
+			network_copy(im->here, im->work);
 	}
+	im->bundles = bundles;
 }
 
 void

@@ -7,6 +7,7 @@
 #ifndef OPTIMIZER_DECIDE_IMPROVE_H
 #define OPTIMIZER_DECIDE_IMPROVE_H
 
+#include "optimizer/decide/bundle.h"
 #include "optimizer/decide/dual.h"
 #include "optimizer/decide/greedy.h"
 
@@ -15,9 +16,12 @@ struct improve {
 	struct greedy *greedy;
 	struct network *best;
 	struct network *work;
-	uint64_t random; /* state of the generator, never 0 */
-	int64_t *key;	 /* scratch, one a tunnel */
-	uint32_t *order; /* likewise */
+	struct network *here; /* where ruin and recreate goes on from */
+	uint64_t random;      /* state of the generator, never 0 */
+	int64_t *key;	      /* scratch, one a tunnel */
+	uint32_t *order;      /* likewise */
+	struct bundle_scratch *bundle;
+	bool *banned; /* NULL, or for the next fill: not these */
 	bool bundles;
 };
 

@@ -8,8 +8,10 @@
 #include "common/mem.h"
 #include "optimizer/decide/exact.h"
 
-/* A proof that needs more is given up; 18 nodes, any pair, take some thousands. */
-#define BRANCHES_MAX 200000
+/* A proof that needs more is given up; 18 nodes, any pair, take some dozens. */
+#define BRANCHES_MAX	   200000
+#define BRANCHES_MAX_LARGE 2000 /* beyond RELAY_EXACT_NODES: worth a try */
+#define TRY_NODES	   32
 
 /* Relays stored a demand: all of a small mesh; of a large one what memory allows. */
 static uint32_t
@@ -19,6 +21,13 @@ relays_kept(const struct model *m)
 
 	return n <= 40000 ? 64 : n <= 150000 ? 32 : n <= 600000 ? 16 : 8;
 }
+
+/* Small meshes settle long before. */
+#define ITERATIONS 3000
+#define ROUNDS	   1500
+
+/* Ruin and recreate cools down over so many rounds, then begins again. */
+#define ROUNDS_AT_ONCE 250
 
 struct run {
 	struct improve im;
@@ -76,9 +85,10 @@ run_dual(struct run *run, unsigned iterations, unsigned every)
 static void
 search_rounds(struct run *run, unsigned rounds)
 {
-	for (unsigned i = 0; i < rounds && !closed(run); i += 10) {
-		improve_ruin(&run->im, 10);
-		run->r->rounds += 10;
+	for (unsigned i = 0; i < rounds && !closed(run); i += ROUNDS_AT_ONCE) {
+		improve_ruin(&run->im, ROUNDS_AT_ONCE);
+		improve_drop_refill(&run->im);
+		run->r->rounds += ROUNDS_AT_ONCE;
 	}
 }
 
@@ -88,9 +98,10 @@ prove(struct run *run)
 	const struct model *m = run->im.m;
 	struct exact_opts how = { .branches = BRANCHES_MAX };
 
-	if (closed(run) || run->opts->no_search || m->has_loads ||
-	    m->n > RELAY_EXACT_NODES)
+	if (closed(run) || run->opts->no_search || m->has_loads || m->n > TRY_NODES)
 		return;
+	if (m->n > RELAY_EXACT_NODES)
+		how.branches = BRANCHES_MAX_LARGE;
 	run->r->proven = exact_search(&run->im, run->dual, &how, &run->r->branches);
 }
 
@@ -101,7 +112,8 @@ relay_solve(const struct instance *in, const struct relay_opts *opts,
 	struct relay_result *r = mem_alloc(sizeof(*r));
 	struct run run = { .opts = opts, .r = r };
 	struct dual_opts how = { .threads = opts->threads };
-	unsigned iterations = opts->iterations ? opts->iterations : 1500;
+	unsigned iterations = opts->iterations ? opts->iterations : ITERATIONS;
+	unsigned rounds = opts->rounds ? opts->rounds : ROUNDS;
 
 	*out = NULL;
 	r->m = model_new(in);
@@ -115,7 +127,7 @@ relay_solve(const struct instance *in, const struct relay_opts *opts,
 	run.dual = r->dual = dual_new(r->m, &how);
 	dual_start(run.dual, run.im.best);
 	run_dual(&run, iterations, 25);
-	search_rounds(&run, opts->rounds);
+	search_rounds(&run, rounds);
 	prove(&run);
 	r->bound_by_prices = r->dual->best.bound + r->m->constant;
 	r->bound = r->proven ? run.im.best->value : r->bound_by_prices;
