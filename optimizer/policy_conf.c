@@ -214,13 +214,24 @@ policy_conf_load(const char *path, struct policy *out, struct err *err)
 	return r;
 }
 
+/* In the largest unit that is exact: num_duration() takes numbers up to 100,000. */
 static void
 write_span(int64_t ns, FILE *out)
 {
-	if (ns % NS_PER_S == 0)
-		fprintf(out, "%lld", (long long)(ns / NS_PER_S));
-	else
-		fprintf(out, "%lldms", (long long)(ns / NS_PER_MS));
+	static const struct {
+		const char *unit;
+		int64_t ns;
+	} units[] = { { "d", 86400 * NS_PER_S }, { "h", 3600 * NS_PER_S },
+		{ "m", 60 * NS_PER_S }, { "s", NS_PER_S }, { "ms", NS_PER_MS } };
+	size_t i = 0;
+
+	if (ns == 0) {
+		fprintf(out, "0");
+		return;
+	}
+	while (i + 1 < sizeof(units) / sizeof(units[0]) && ns % units[i].ns)
+		i++;
+	fprintf(out, "%lld%s", (long long)(ns / units[i].ns), units[i].unit);
 }
 
 void

@@ -352,6 +352,7 @@ files_round_trip(void **state)
 	p.dwell_ns = 0;
 	p.both = false;
 	p.half_life_ns = 1500 * NS_PER_MS;
+	p.suppress_max_ns = 3 * 86400 * NS_PER_S; /* more seconds than one may write */
 	f = fmemopen(text, sizeof(text), "w");
 	policy_conf_write(&p, f);
 	(void)fclose(f);
@@ -360,6 +361,8 @@ files_round_trip(void **state)
 	(void)fclose(f);
 	assert_int_equal(again.gain_us, 12345);
 	assert_int_equal(again.half_life_ns, 1500 * NS_PER_MS);
+	assert_int_equal(again.suppress_max_ns, 3 * 86400 * NS_PER_S);
+	assert_non_null(strstr(text, "Interval = 5m\n"));
 	assert_false(again.both);
 	f = fmemopen(twice, sizeof(twice), "w");
 	policy_conf_write(&again, f);
