@@ -14,9 +14,8 @@
 #include "optimizer/matrix_csv.h"
 
 #define LINE_MAX_BYTES 1048576		 /* 100,000 slices of 10 characters */
-#define FILE_MAX_BYTES ((size_t)1 << 32) /* unpacked: gzip shrinks zeros 1,000 times \
-					  */
-#define PAIRS_MAX ((size_t)5000000)
+#define FILE_MAX_BYTES ((size_t)1 << 32) /* unpacked */
+#define PAIRS_MAX      ((size_t)5000000)
 
 /* One line of the file: two names and a figure a slice, before the nodes are known. */
 struct line {
