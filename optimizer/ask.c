@@ -19,6 +19,7 @@ const char ask_usage[] =
     "  --cap [NODE=]N      direct tunnels at most at each node, or at this one\n"
     "  --pop NAME,...      only pairs with one of these POPs\n"
     "  --all-pairs         any two nodes, not only POP with backend\n"
+    "  --relays all|none|NAME,...  who may forward (default: Relay = yes)\n"
     "  --no-relays         each path is the hub or a tunnel of its own\n"
     "  --mesh FILE         mesh file (default " MESH_DEFAULT_PATH ")\n"
     "  --collector URL     where the figures come from (default: the mesh file's)\n"
@@ -63,6 +64,7 @@ ask_option(struct ask_opts *o, int option, const char *value, struct err *err)
 		return 1;
 	case ASK_OPTION_FIRST + 1:
 		o->no_relays = true;
+		o->input.relays = "none";
 		return 1;
 	case ASK_OPTION_FIRST + 2:
 		return take_number("--conf", value, (uint32_t[]){ 50, 99 },
@@ -76,6 +78,9 @@ ask_option(struct ask_opts *o, int option, const char *value, struct err *err)
 		    &o->loss_packets, err);
 	case ASK_OPTION_FIRST + 5:
 		o->policy = value;
+		return 1;
+	case ASK_OPTION_FIRST + 6:
+		o->input.relays = value;
 		return 1;
 	}
 	return 0;

@@ -32,6 +32,7 @@ struct ask_opts {
 	    { "conf", required_argument, NULL, 1102 },             \
 	    { "min-samples", required_argument, NULL, 1103 },      \
 	    { "loss", required_argument, NULL, 1104 },             \
+	    { "relays", required_argument, NULL, 1106 },           \
 	{                                                          \
 		"policy", required_argument, NULL, 1105            \
 	}

@@ -102,6 +102,7 @@ nodes_from_mesh(struct instance *in, const struct mesh *mesh)
 		memcpy(to->name, from->name, sizeof(to->name));
 		to->role = from->role;
 		to->reachable = *from->endpoint.host != '\0';
+		to->relay = from->relay;
 		to->weight = from->weight;
 		to->max_tunnels = from->max_tunnels;
 	}
@@ -151,6 +152,26 @@ nodes_from_matrix(struct instance *in, const struct matrix *m,
 	}
 	in->nodes[in->hub].role = MESH_HUB;
 	free(pops);
+	return 0;
+}
+
+/* --relays all, none or a,b,c instead of what the mesh file says. */
+static int
+set_relays(const struct input_opts *opts, struct instance *in, struct err *err)
+{
+	const char *list = opts->relays;
+	bool *flags = NULL, all = list && strcmp(list, "all") == 0;
+
+	if (!list)
+		return 0;
+	if (!all && strcmp(list, "none")) {
+		flags = flag_names(in, list, "--relays", "the mesh", err);
+		if (!flags)
+			return -EINVAL;
+	}
+	for (size_t i = 0; i < in->n_nodes; i++)
+		in->nodes[i].relay = i != in->hub && (all || (flags && flags[i]));
+	free(flags);
 	return 0;
 }
 
@@ -305,6 +326,8 @@ input_load(const struct input_opts *opts, struct input *in, struct err *err)
 		nodes_from_mesh(in->instance, in->mesh);
 	else if (r == 0)
 		r = nodes_from_matrix(in->instance, *public, opts, err);
+	if (r == 0)
+		r = set_relays(opts, in->instance, err);
 	if (r == 0 && opts->rtt)
 		r = reorder(public, in->instance, opts->rtt, err);
 	if (r == 0 && !opts->rtt)

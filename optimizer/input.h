@@ -21,6 +21,7 @@ struct input_opts {
 	const char *pop;       /* --pop NAME[,NAME]: only pairs with such an end */
 	const char *weights;   /* --weights FILE */
 	const char *since;     /* --since DURATION: window of the collector's figures */
+	const char *relays;    /* all, none or a,b,c; NULL: as the mesh file says */
 	bool all_pairs;	       /* --all-pairs */
 };
 

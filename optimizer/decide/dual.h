@@ -82,11 +82,12 @@ struct dual {
 	int64_t *mu;		  /* a node */
 	int64_t *nu;		  /* a relay */
 	int64_t theta;		  /* price of the budget in the last iteration */
-	int64_t bound;		  /* of the last iteration, us x weight */
-	int64_t target;		  /* value of the best plan known */
-	double norm;		  /* square of the last direction */
-	bool sharp;		  /* the direction is the last solution, not smoothed */
-	unsigned age;		  /* iterations since the direction began afresh */
+	int64_t fraction; /* of the last bound: of the tunnel that fits no more */
+	int64_t bound;	  /* of the last iteration, us x weight */
+	int64_t target;	  /* value of the best plan known */
+	double norm;	  /* square of the last direction */
+	bool sharp;	  /* the direction is the last solution, not smoothed */
+	unsigned age;	  /* iterations since the direction began afresh */
 	double lambda;
 	unsigned stalls;
 	struct dual_prices best;

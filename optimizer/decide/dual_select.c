@@ -56,9 +56,9 @@ select_largest(struct dual *u, int64_t budget)
 		if (is_open(u, t))
 			u->scratch[n++] = u->price[t];
 	u->theta = 0;
-	if ((int64_t)n > budget)
-		u->theta = budget > 0 ? kth_largest(u->scratch, n, (size_t)budget - 1)
-				      : INT64_MAX / 4;
+	if ((int64_t)n > budget) /* without any budget: above all of them */
+		u->theta =
+		    kth_largest(u->scratch, n, budget > 0 ? (size_t)budget - 1 : 0);
 	ties = (size_t)budget;
 	for (size_t t = 0; t < m->n_tunnels; t++)
 		ties -= is_open(u, t) && u->price[t] > u->theta;
@@ -110,7 +110,9 @@ select_densest(struct dual *u, int64_t budget)
 			continue;
 		}
 		u->theta = u->price[t] / cost;
-		worth += (int64_t)(((__int128)u->price[t] * budget + cost - 1) / cost);
+		u->fraction =
+		    (int64_t)(((__int128)u->price[t] * budget + cost - 1) / cost);
+		worth += u->fraction;
 		break;
 	}
 	return worth;
@@ -122,6 +124,7 @@ dual_select(struct dual *u)
 	const struct model *m = u->m;
 	int64_t budget = m->budget, worth = 0;
 
+	u->fraction = 0;
 	for (size_t t = 0; t < m->n_tunnels; t++) {
 		u->x[t] = u->fix[t] == DUAL_IN;
 		if (!u->x[t])

@@ -22,9 +22,10 @@ enum { DENIED = 1, REQUIRED = 2, PRESENT = 4, HUB_ONLY = 8 };
 
 /* What is said of two nodes; both halves of each table are kept. */
 struct said {
-	int32_t *low, *high; /* RTT in us, 0 = not said */
-	int32_t *hub;	     /* RTT by the hub, likewise */
-	int64_t *weight;     /* -1 = not said */
+	int32_t *us;		/* RTT, 0 = not said */
+	int32_t *low, *high;	/* its confidence limits, likewise */
+	int32_t *hub, *hub_low; /* RTT by the hub and its lower limit, likewise */
+	int64_t *weight;	/* -1 = not said */
 	uint32_t *cost;
 	uint8_t *flags;
 };
@@ -229,6 +230,7 @@ take_rtt(struct reader *r)
 			    "loss",
 			    r->words[i], x);
 	}
+	r->said.us[c[0]] = r->said.us[c[1]] = (int32_t)us;
 	r->said.low[c[0]] = r->said.low[c[1]] = (int32_t)low;
 	r->said.high[c[0]] = r->said.high[c[1]] = (int32_t)high;
 	return 0;
@@ -238,11 +240,16 @@ static int
 take_hubpath(struct reader *r)
 {
 	size_t c[2];
-	uint32_t us;
+	uint32_t us, low;
 
 	if (ends(r, c, false) < 0 || number(r, 3, 1, 2 * US_MAX, &us) < 0)
 		return -EINVAL;
+	low = us;
+	if (r->n_words > 4 &&
+	    (strcmp(r->words[4], "lo") || number(r, 5, 1, us, &low) < 0))
+		return fail(r, "hubpath: after the RTT only lo and a smaller one");
 	r->said.hub[c[0]] = r->said.hub[c[1]] = (int32_t)us;
+	r->said.hub_low[c[0]] = r->said.hub_low[c[1]] = (int32_t)low;
 	return 0;
 }
 
@@ -474,6 +481,8 @@ sort_nodes(struct reader *r)
 static void
 said_new(struct said *s, size_t n)
 {
+	s->us = mem_array(n * n, sizeof(*s->us));
+	s->hub_low = mem_array(n * n, sizeof(*s->hub_low));
 	s->low = mem_array(n * n, sizeof(*s->low));
 	s->high = mem_array(n * n, sizeof(*s->high));
 	s->hub = mem_array(n * n, sizeof(*s->hub));
@@ -489,6 +498,8 @@ said_new(struct said *s, size_t n)
 static void
 said_free(struct said *s)
 {
+	free(s->us);
+	free(s->hub_low);
 	free(s->low);
 	free(s->high);
 	free(s->hub);
@@ -497,15 +508,22 @@ said_free(struct said *s)
 	free(s->flags);
 }
 
+/* A path by the hub: as it was said, or the sum of its legs. */
 static int64_t
-hub_us(const struct reader *r, size_t a, size_t b)
+hub_us(const struct reader *r, size_t at, const int32_t *path, const int32_t *legs)
 {
 	size_t n = r->in->n_nodes, hub = r->in->hub;
-	int32_t x = r->said.low[a * n + hub], y = r->said.low[b * n + hub];
+	int32_t x = legs[at / n * n + hub], y = legs[at % n * n + hub];
 
-	if (r->said.hub[a * n + b])
-		return r->said.hub[a * n + b];
+	if (path[at])
+		return path[at];
 	return x && y ? (int64_t)x + y : PLAN_UNKNOWN;
+}
+
+static int64_t
+known(int32_t us)
+{
+	return us ? us : PLAN_UNKNOWN;
 }
 
 static void
@@ -518,8 +536,10 @@ add_pair(struct reader *r, uint32_t a, uint32_t b)
 	in->pairs[in->n_pairs++] = (struct pair){
 		.a = a,
 		.b = b,
-		.hub_us = hub_us(r, a, b),
-		.direct_us = r->said.high[at] ? r->said.high[at] : PLAN_UNKNOWN,
+		.hub_us = hub_us(r, at, r->said.hub, r->said.us),
+		.hub_lo_us = hub_us(r, at, r->said.hub_low, r->said.low),
+		.direct_us = known(r->said.us[at]),
+		.direct_hi_us = known(r->said.high[at]),
 		.weight = r->said.weight[at],
 		.cost = r->said.cost[at],
 		.pin = flags & REQUIRED	  ? MESH_PIN_DIRECT

@@ -44,19 +44,32 @@ write_nodes(const struct instance *in, FILE *out)
 }
 
 static void
+write_rtt(const char *a, const char *b, int64_t us, int64_t high, FILE *out)
+{
+	fprintf(out, "rtt %s %s %" PRId64, a, b, us);
+	if (high > us)
+		fprintf(out, " hi %" PRId64, high);
+	fputc('\n', out);
+}
+
+static void
 write_pair(const struct instance *in, const struct pair *p, FILE *out)
 {
 	const char *a = in->nodes[p->a].name, *b = in->nodes[p->b].name;
 
 	fprintf(out, "demand %s %s %" PRId64 "\n", a, b, p->weight);
 	if (p->hub_us != PLAN_UNKNOWN)
-		fprintf(out, "hubpath %s %s %" PRId64 "\n", a, b, p->hub_us);
+		fprintf(out, "hubpath %s %s %" PRId64, a, b, p->hub_us);
+	if (p->hub_us != PLAN_UNKNOWN && p->hub_lo_us < p->hub_us)
+		fprintf(out, " lo %" PRId64, p->hub_lo_us);
+	if (p->hub_us != PLAN_UNKNOWN)
+		fputc('\n', out);
 	if (p->pin == MESH_PIN_HUB)
 		fprintf(out, "hubonly %s %s\n", a, b);
 	if (in->tunnels)
 		return;
 	if (p->direct_us != PLAN_UNKNOWN)
-		fprintf(out, "rtt %s %s %" PRId64 "\n", a, b, p->direct_us);
+		write_rtt(a, b, p->direct_us, p->direct_hi_us, out);
 	if (p->cost != 1)
 		fprintf(out, "cost %s %s %u\n", a, b, p->cost);
 	if (p->pin == MESH_PIN_DIRECT)
@@ -70,8 +83,14 @@ write_tunnel(const struct instance *in, const struct tunnel *t, FILE *out)
 {
 	const char *a = in->nodes[t->a].name, *b = in->nodes[t->b].name;
 
+	size_t i = instance_pair(in, t->a, t->b);
+	int64_t us = t->direct_us;
+
+	if (i != SIZE_MAX && in->pairs[i].direct_us != PLAN_UNKNOWN &&
+	    in->pairs[i].direct_us < us)
+		us = in->pairs[i].direct_us;
 	if (t->direct_us != MATRIX_UNKNOWN)
-		fprintf(out, "rtt %s %s %" PRId32 "\n", a, b, t->direct_us);
+		write_rtt(a, b, us, t->direct_us, out);
 	if (t->cost != 1)
 		fprintf(out, "cost %s %s %u\n", a, b, t->cost);
 	if (t->denied)

@@ -46,7 +46,9 @@ take_demands(struct model *m)
 		if (p->hub_us == PLAN_UNKNOWN || p->weight <= 0 ||
 		    p->pin == MESH_PIN_HUB)
 			continue;
-		m->hub_us[at] = m->hub_us[back] = (int32_t)p->hub_us;
+		/* What decides is the lower limit, where there is one. */
+		m->hub_us[at] = m->hub_us[back] =
+		    (int32_t)(p->hub_lo_us > 0 ? p->hub_lo_us : p->hub_us);
 		m->weight[at] = m->weight[back] = p->weight;
 		m->demands[m->n_demands++] = (struct model_demand){
 			.s = (uint16_t)p->a,
@@ -69,6 +71,46 @@ rtt_of(const struct model *m, const struct tunnel *t)
 }
 
 static void
+take_tunnel(struct model *m, const struct tunnel *t, int64_t change)
+{
+	size_t at = t->a * m->n + t->b, back = t->b * m->n + t->a;
+
+	if (t->present)
+		m->constant -= change;
+	if (!wanted(t))
+		return;
+	m->rtt[at] = m->rtt[back] = rtt_of(m, t);
+	m->at[at] = m->at[back] = (uint32_t)m->n_tunnels;
+	m->tunnels[m->n_tunnels++] = (struct model_tunnel){
+		.u = t->a,
+		.v = t->b,
+		.required = t->required,
+		.present = t->present,
+		.cost = t->cost,
+		.demand = MODEL_NONE,
+		.change = t->present ? change : -change,
+	};
+	m->unit_costs = m->unit_costs && t->cost == 1;
+}
+
+/* Without relays only a pair's own tunnel can be worth anything. */
+static struct tunnel
+tunnel_of_pair(const struct pair *p)
+{
+	return (struct tunnel){
+		.a = (uint16_t)p->a,
+		.b = (uint16_t)p->b,
+		.direct_us =
+		    (int32_t)(p->direct_hi_us > 0 ? p->direct_hi_us : p->direct_us),
+		.cost = p->cost,
+		.reachable = p->reachable,
+		.present = p->present,
+		.denied = p->pin == MESH_PIN_HUB || p->barred,
+		.required = p->pin == MESH_PIN_DIRECT,
+	};
+}
+
+static void
 take_tunnels(struct model *m)
 {
 	const struct instance *in = m->in;
@@ -80,29 +122,17 @@ take_tunnels(struct model *m)
 	if (in->n_pairs && !m->slo_us)
 		change =
 		    (int64_t)((__int128)in->change_us * total / (int64_t)in->n_pairs);
-	m->tunnels = mem_array(in->n_tunnels, sizeof(*m->tunnels));
-	for (size_t i = 0; i < in->n_tunnels; i++) {
-		const struct tunnel *t = &in->tunnels[i];
-		size_t at = t->a * m->n + t->b, back = t->b * m->n + t->a;
+	m->tunnels =
+	    mem_array(in->tunnels ? in->n_tunnels : in->n_pairs, sizeof(*m->tunnels));
+	for (size_t i = 0; i < in->n_tunnels; i++)
+		take_tunnel(m, &in->tunnels[i], change);
+	for (size_t i = 0; !in->tunnels && i < in->n_pairs; i++) {
+		struct tunnel t = tunnel_of_pair(&in->pairs[i]);
 
-		if (t->present)
-			m->constant -= change;
-		if (!wanted(t))
-			continue;
-		m->rtt[at] = m->rtt[back] = rtt_of(m, t);
-		m->at[at] = m->at[back] = (uint32_t)m->n_tunnels;
-		m->tunnels[m->n_tunnels++] = (struct model_tunnel){
-			.u = t->a,
-			.v = t->b,
-			.required = t->required,
-			.present = t->present,
-			.cost = t->cost,
-			.demand = MODEL_NONE,
-			.change = t->present ? change : -change,
-		};
-		m->unit_costs = m->unit_costs && t->cost == 1;
-		sum += t->cost;
+		take_tunnel(m, &t, change);
 	}
+	for (size_t t = 0; t < m->n_tunnels; t++)
+		sum += m->tunnels[t].cost;
 	m->budget = in->budget < sum ? in->budget : sum;
 }
 

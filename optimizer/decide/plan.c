@@ -4,10 +4,24 @@
 #include <stdlib.h>
 
 void
+plan_prices_free(struct plan_prices *prices)
+{
+	if (!prices)
+		return;
+	free(prices->node);
+	free(prices->load);
+	free(prices->star);
+	free(prices->leg);
+	free(prices);
+}
+
+void
 plan_free(struct plan *plan)
 {
 	if (!plan)
 		return;
+	plan_prices_free(plan->prices);
+	free(plan->relays);
 	free(plan->names);
 	free(plan->tunnels);
 	free(plan->routes);

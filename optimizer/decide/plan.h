@@ -6,6 +6,7 @@
 #ifndef OPTIMIZER_DECIDE_PLAN_H
 #define OPTIMIZER_DECIDE_PLAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,6 +33,37 @@ struct plan_route {
 	uint32_t via;	/* PLAN_RELAY only */
 	int64_t us;	/* RTT by this path, PLAN_UNKNOWN if not known */
 	int64_t hub_us; /* RTT through the hub, likewise */
+	/* PLAN_RELAY only: where it goes when that relay is gone. */
+	enum plan_path fallback;
+	uint32_t fallback_via;
+	int64_t fallback_us;
+};
+
+/* One price of the certificate: of a leg (a to relay q), of two (a-q and b-q), or of a
+ * node a. */
+struct plan_price {
+	uint32_t a, b, q;
+	int64_t price, price_b;
+};
+
+/*
+ * From these anyone can compute a bound that no plan exceeds, whatever they are, as
+ * long as none is negative: docs/planning.md says how.  us x weight.
+ */
+struct plan_prices {
+	int64_t theta;		 /* of one unit of the budget */
+	struct plan_price *node; /* of a node's limit */
+	struct plan_price *load; /* of what a relay may carry, 2^-20 per weight */
+	struct plan_price *star; /* of a star cut */
+	struct plan_price *leg;	 /* of a relay path's legs, by (a, b, q) */
+	size_t n_node, n_load, n_star, n_leg;
+};
+
+/* What one relay carries. */
+struct plan_relay {
+	uint32_t node, pairs, tunnels;
+	int64_t weight;
+	int64_t fallback_loss; /* us x weight lost while it is down */
 };
 
 /* A pair that too few samples kept out, and what the plan may be missing by it. */
@@ -43,13 +75,23 @@ struct plan_need {
 
 struct plan {
 	char mesh[MESH_NAME_MAX];
-	char objective[16]; /* "mean" */
+	char objective[48]; /* "mean", "slo 150 ms", "quantile 0.950" */
 	uint32_t budget;    /* direct tunnels at most; PLAN_NO_BUDGET */
 	int64_t value;	    /* us x weight saved against the hub */
 	int64_t bound;	    /* no plan within the budget saves more */
 	int64_t hub_sum;    /* us x weight of all pairs with a known hub RTT ... */
 	int64_t weight_sum; /* ... and their weight: means are quotients of these */
 	int64_t next_value; /* what a budget larger by one would add */
+	bool has_next;	    /* next_a-next_b is that tunnel */
+	uint32_t next_a, next_b;
+	bool relayed;	      /* made with relays: what follows is filled in */
+	bool proven;	      /* value == bound, by a search */
+	int64_t saved;	      /* us x weight by the figures, whatever the objective */
+	int64_t charged;      /* of value: what changing tunnels costs */
+	int64_t prices_bound; /* what the prices alone prove */
+	struct plan_prices *prices; /* owned, may be NULL */
+	struct plan_relay *relays;  /* owned, by falling weight */
+	size_t n_relays;
 	size_t pairs;	    /* pairs considered */
 	size_t unmeasured;  /* of those, without hub or direct RTT */
 	size_t unreachable; /* of those, no candidate: neither end has an endpoint */
@@ -63,6 +105,7 @@ struct plan {
 	size_t n_needs;
 };
 
+void plan_prices_free(struct plan_prices *prices);
 void plan_free(struct plan *plan);
 
 #endif

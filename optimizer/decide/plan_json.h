@@ -6,9 +6,12 @@
 #ifndef OPTIMIZER_DECIDE_PLAN_JSON_H
 #define OPTIMIZER_DECIDE_PLAN_JSON_H
 
+#include <stdio.h>
+
 #include "common/err.h"
 #include "optimizer/decide/plan.h"
 
+void plan_json_write(const struct plan *plan, FILE *out);
 /* A new string, to be freed by the caller. */
 char *plan_to_json(const struct plan *plan);
 

@@ -8,6 +8,8 @@
  * any nodes it is a b-matching: branch and bound over the relaxation of its bipartite
  * double cover, whose optimum is half-integral (Balinski 1965); the work is bounded,
  * and what is left open shows as a gap.
+ *
+ * With relays, tunnels of unequal cost, or another objective than the mean: relay.h.
  */
 #ifndef OPTIMIZER_DECIDE_SOLVE_H
 #define OPTIMIZER_DECIDE_SOLVE_H
@@ -19,5 +21,16 @@
  * or a node's limit.
  */
 int solve(const struct instance *in, struct plan **out, struct err *err);
+
+/* How much work, where the answer is not exact anyway; zero for the defaults. */
+struct solve_opts {
+	unsigned iterations; /* of the dual */
+	unsigned rounds;     /* of ruin and recreate */
+	unsigned threads;
+	uint64_t seed;
+};
+
+int solve_with(const struct instance *in, const struct solve_opts *opts,
+    struct plan **out, struct err *err);
 
 #endif

@@ -4,6 +4,12 @@
  * links: optimizer/decide/policy.c optimizer/policy_conf.c
  * links: optimizer/decide/solve.c optimizer/decide/select.c optimizer/decide/flow.c
  * links: optimizer/decide/instance.c optimizer/decide/matrix.c optimizer/decide/plan.c
+ * links: optimizer/decide/relay.c optimizer/decide/relay_plan.c
+ * links: optimizer/decide/exact.c optimizer/decide/improve.c
+ * links: optimizer/decide/greedy.c optimizer/decide/bundle.c
+ * links: optimizer/decide/network.c optimizer/decide/model.c
+ * links: optimizer/decide/dual.c optimizer/decide/dual_pass.c
+ * links: optimizer/decide/dual_select.c optimizer/decide/dual_store.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -5,6 +5,13 @@
  * links: optimizer/decide/flow.c optimizer/decide/instance.c
  * links: optimizer/decide/matrix.c optimizer/decide/plan.c
  * links: optimizer/decide/plan_json.c
+ * links: optimizer/decide/relay.c optimizer/decide/relay_plan.c
+ * links: optimizer/decide/exact.c optimizer/decide/improve.c
+ * links: optimizer/decide/greedy.c optimizer/decide/bundle.c
+ * links: optimizer/decide/network.c optimizer/decide/model.c
+ * links: optimizer/decide/dual.c optimizer/decide/dual_pass.c
+ * links: optimizer/decide/dual_select.c optimizer/decide/dual_store.c
+ * links: optimizer/decide/plan_json_write.c
  */
 #include <errno.h>
 #include <setjmp.h>

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The writing half of plan_json.h, line by line to a stream: the object of a plan for
+ * half a million pairs in memory would be larger than everything that made it.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "optimizer/decide/plan_json.h"
+
+static const char *const state_names[] = { "add", "keep", "drop" };
+
+static void
+text(FILE *out, const char *s)
+{
+	fputc('"', out);
+	for (; *s; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if (c == '"' || c == '\\')
+			fprintf(out, "\\%c", c);
+		else if (c < 0x20 || c == 0x7f)
+			fprintf(out, "\\u%04x", c);
+		else
+			fputc(c, out);
+	}
+	fputc('"', out);
+}
+
+/* A figure with a point in it, so that every reader takes it for one. */
+static void
+real(FILE *out, double x)
+{
+	char s[40];
+
+	(void)snprintf(s, sizeof(s), "%.12g", x); /* fits */
+	fprintf(out, "%s%s", s, strpbrk(s, ".e") ? "" : ".0");
+}
+
+/* us to ms with their three decimals, and null for what is not known. */
+static void
+ms(FILE *out, const char *key, int64_t us, bool known)
+{
+	fprintf(out, ", \"%s\": ", key);
+	if (known)
+		real(out, (double)us / 1000);
+	else
+		fputs("null", out);
+}
+
+static void
+mean_ms(FILE *out, const struct plan *plan, const char *key, int64_t saved)
+{
+	double us;
+
+	fprintf(out, ",\n \"%s\": ", key);
+	if (plan->weight_sum == 0) {
+		fputs("null", out);
+		return;
+	}
+	us = (double)(plan->hub_sum - saved) / (double)plan->weight_sum;
+	/* A mean of whole us is not whole; more digits than ns would be noise. */
+	real(out, (double)(int64_t)(us * 1000 + 0.5) / 1e6);
+}
+
+static void
+ends(FILE *out, const struct plan *plan, uint32_t a, uint32_t b)
+{
+	fputs("{\"a\": ", out);
+	text(out, plan->names[a]);
+	fputs(", \"b\": ", out);
+	text(out, plan->names[b]);
+}
+
+static void
+write_tunnel(FILE *out, const struct plan *plan, size_t i)
+{
+	const struct plan_tunnel *t = &plan->tunnels[i];
+	bool hub = t->hub_us != PLAN_UNKNOWN, direct = t->direct_us != PLAN_UNKNOWN;
+
+	ends(out, plan, t->a, t->b);
+	ms(out, "hub_ms", t->hub_us, hub);
+	ms(out, "direct_ms", t->direct_us, direct);
+	ms(out, "saves_ms", t->saves_us, hub && direct);
+	fprintf(out, ", \"value\": %" PRId64 ", \"state\": \"%s\"}", t->value,
+	    state_names[t->state]);
+}
+
+static void
+path(FILE *out, const struct plan *plan, enum plan_path p, uint32_t via)
+{
+	if (p == PLAN_RELAY) {
+		char name[MESH_NAME_MAX + 8];
+
+		(void)snprintf(name, sizeof(name), "relay:%s", plan->names[via]);
+		text(out, name);
+	} else {
+		text(out, p == PLAN_DIRECT ? "direct" : "hub");
+	}
+}
+
+static void
+write_route(FILE *out, const struct plan *plan, size_t i)
+{
+	const struct plan_route *r = &plan->routes[i];
+
+	ends(out, plan, r->a, r->b);
+	fputs(", \"path\": ", out);
+	path(out, plan, r->path, r->via);
+	ms(out, "ms", r->us, r->us != PLAN_UNKNOWN);
+	ms(out, "hub_ms", r->hub_us, r->hub_us != PLAN_UNKNOWN);
+	if (r->path == PLAN_RELAY) {
+		fputs(", \"fallback\": ", out);
+		path(out, plan, r->fallback, r->fallback_via);
+		ms(out, "fallback_ms", r->fallback_us, true);
+	}
+	fputc('}', out);
+}
+
+static void
+write_need(FILE *out, const struct plan *plan, size_t i)
+{
+	const struct plan_need *need = &plan->needs[i];
+
+	ends(out, plan, need->a, need->b);
+	fprintf(out, ", \"samples\": %u, \"could\": %" PRId64 "}", need->samples,
+	    need->could);
+}
+
+static void
+write_relay(FILE *out, const struct plan *plan, size_t i)
+{
+	const struct plan_relay *r = &plan->relays[i];
+
+	fputs("{\"relay\": ", out);
+	text(out, plan->names[r->node]);
+	fprintf(out,
+	    ", \"pairs\": %u, \"tunnels\": %u, \"weight\": %" PRId64
+	    ", \"fallback_loss\": %" PRId64 "}",
+	    r->pairs, r->tunnels, r->weight, r->fallback_loss);
+}
+
+static void
+list(FILE *out, const struct plan *plan, const char *key, size_t n,
+    void (*item)(FILE *, const struct plan *, size_t))
+{
+	fprintf(out, ",\n \"%s\": [", key);
+	for (size_t i = 0; i < n; i++) {
+		fputs(i ? ",\n  " : "\n  ", out);
+		item(out, plan, i);
+	}
+	fputs(n ? "\n ]" : "]", out);
+}
+
+/* What one more tunnel at a node is worth, at the prices of the bound. */
+static void
+write_node_price(FILE *out, const struct plan *plan, size_t i)
+{
+	fputc('[', out);
+	text(out, plan->names[plan->prices->node[i].a]);
+	fprintf(out, ", %" PRId64 "]", plan->prices->node[i].price);
+}
+
+static void
+write_load_price(FILE *out, const struct plan *plan, size_t i)
+{
+	fputc('[', out);
+	text(out, plan->names[plan->prices->load[i].a]);
+	fprintf(out, ", %" PRId64 "]", plan->prices->load[i].price);
+}
+
+static void
+write_star_price(FILE *out, const struct plan *plan, size_t i)
+{
+	const struct plan_price *p = &plan->prices->star[i];
+
+	fputc('[', out);
+	text(out, plan->names[p->a]);
+	fputs(", ", out);
+	text(out, plan->names[p->q]);
+	fprintf(out, ", %" PRId64 "]", p->price);
+}
+
+static void
+write_leg_price(FILE *out, const struct plan *plan, size_t i)
+{
+	const struct plan_price *p = &plan->prices->leg[i];
+
+	fputc('[', out);
+	text(out, plan->names[p->a]);
+	fputs(", ", out);
+	text(out, plan->names[p->b]);
+	fputs(", ", out);
+	text(out, plan->names[p->q]);
+	fprintf(out, ", %" PRId64 ", %" PRId64 "]", p->price, p->price_b);
+}
+
+static void
+write_prices(FILE *out, const struct plan *plan)
+{
+	const struct plan_prices *p = plan->prices;
+
+	fprintf(out,
+	    ",\n \"certificate\": {\"bound\": %" PRId64 ", \"theta\": %" PRId64,
+	    plan->prices_bound, p->theta);
+	list(out, plan, "mu", p->n_node, write_node_price);
+	list(out, plan, "nu", p->n_load, write_load_price);
+	list(out, plan, "sigma", p->n_star, write_star_price);
+	list(out, plan, "rho", p->n_leg, write_leg_price);
+	fputc('}', out);
+}
+
+static void
+write_relayed(FILE *out, const struct plan *plan)
+{
+	fprintf(out, ",\n \"proof\": \"%s\",\n \"change_cost\": %" PRId64,
+	    plan->proven && plan->prices_bound > plan->value ? "search" : "prices",
+	    plan->charged);
+	if (plan->has_next) {
+		fputs(",\n \"next\": ", out);
+		ends(out, plan, plan->next_a, plan->next_b);
+		fprintf(out, ", \"value\": %" PRId64 "}", plan->next_value);
+	}
+	list(out, plan, "relays", plan->n_relays, write_relay);
+}
+
+static void
+write_figures(FILE *out, const struct plan *plan)
+{
+	double gap = plan->bound > 0
+			 ? (double)(plan->bound - plan->value) / (double)plan->bound
+			 : 0;
+	bool mean = strcmp(plan->objective, "mean") == 0;
+
+	fprintf(out,
+	    ",\n \"value\": %" PRId64 ",\n \"bound\": %" PRId64 ",\n \"gap\": ",
+	    plan->value, plan->bound);
+	real(out, gap);
+	fprintf(out,
+	    ",\n \"pairs\": %zu,\n \"unmeasured\": %zu,\n \"unreachable\": %zu",
+	    plan->pairs, plan->unmeasured, plan->unreachable);
+	mean_ms(out, plan, "hub_mean_ms", 0);
+	mean_ms(out, plan, "mean_ms", plan->relayed ? plan->saved : plan->value);
+	if (mean)
+		mean_ms(out, plan, "bound_ms", plan->bound);
+	else
+		fputs(",\n \"bound_ms\": null", out);
+	fputs(",\n \"next_saves_ms\": ", out);
+	real(out, (double)plan->next_value / 1000);
+}
+
+void
+plan_json_write(const struct plan *plan, FILE *out)
+{
+	fputs("{\n \"mesh\": ", out);
+	text(out, plan->mesh);
+	fputs(",\n \"budget\": ", out);
+	if (plan->budget == PLAN_NO_BUDGET)
+		fputs("null", out);
+	else
+		fprintf(out, "%" PRIu32, plan->budget);
+	fputs(",\n \"objective\": ", out);
+	text(out, plan->objective);
+	write_figures(out, plan);
+	if (plan->relayed)
+		write_relayed(out, plan);
+	list(out, plan, "tunnels", plan->n_tunnels, write_tunnel);
+	list(out, plan, "routes", plan->n_routes, write_route);
+	list(out, plan, "needs", plan->n_needs, write_need);
+	if (plan->prices)
+		write_prices(out, plan);
+	fputs("\n}", out);
+}
+
+char *
+plan_to_json(const struct plan *plan)
+{
+	char *json = NULL;
+	size_t len;
+	FILE *out = open_memstream(&json, &len);
+
+	if (!out)
+		abort(); /* as with any memory that is not to be had */
+	plan_json_write(plan, out);
+	if (fclose(out) != 0)
+		abort(); /* likewise */
+	return json;
+}
