@@ -196,7 +196,7 @@ print_thresholds(const struct answer *x)
 	const struct policy *policy = x->q->policy;
 	int64_t hub = x->pair->hub_us, gain, ratio;
 
-	if (!policy || hub == PLAN_UNKNOWN)
+	if (!policy || hub == PLAN_UNKNOWN || x->q->in->tunnels)
 		return;
 	gain = hub - policy->gain_us;
 	ratio = hub * (int64_t)policy->ratio_num / (int64_t)policy->ratio_den;
@@ -253,6 +253,10 @@ print_rule(const struct answer *x)
 		break;
 	case WHY_LEG:
 		printf("other pairs go through this tunnel");
+		break;
+	case WHY_RELAY:
+		printf("tunnels %s-%s and %s-%s serve it as well", x->a,
+		    in->nodes[w->via].name, x->b, in->nodes[w->via].name);
 		break;
 	case WHY_LIMIT:
 		print_rank(x);

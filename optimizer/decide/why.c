@@ -11,7 +11,8 @@
 #define RELAY_STEP_US 100
 
 /* Up to here each budget is asked; above, they are halved (right without limits). */
-#define BUDGETS_ASKED 64
+#define BUDGETS_ASKED	    64
+#define RELAY_BUDGETS_ASKED 2
 
 /* The instance with one pair's figure, or the budget, replaced. */
 struct doubt {
@@ -153,6 +154,7 @@ find_budget(struct doubt *d, struct why *out)
 {
 	const struct instance *in = d->q->in;
 	size_t most = in->n_tunnels ? in->n_tunnels : in->n_pairs;
+	uint32_t asked = in->tunnels ? RELAY_BUDGETS_ASKED : BUDGETS_ASKED;
 	uint32_t lo = 0, hi = (uint32_t)most; /* yes at hi, no at lo */
 	int r;
 
@@ -168,7 +170,7 @@ find_budget(struct doubt *d, struct why *out)
 		return r;
 	while (hi - lo > 1) {
 		/* From below, so that a budget that skips the pair is seen. */
-		uint32_t next = hi - lo <= BUDGETS_ASKED ? lo + 1 : lo + (hi - lo) / 2;
+		uint32_t next = hi - lo <= asked ? lo + 1 : lo + (hi - lo) / 2;
 
 		r = at_budget(d, next);
 		if (r < 0)
@@ -258,12 +260,14 @@ find_rule(const struct why_question *q, const struct plan *plan, struct why *out
 
 	if (rule != WHY_BUDGET)
 		return rule;
-	if (q->policy)
+	if (q->policy && !q->in->tunnels) /* else it spoke of tunnels */
 		out->verdict = policy_judge(q->policy, p, &none, (struct wall){ 0 });
 	if (out->verdict.rule != POLICY_FREE)
 		return WHY_POLICY;
 	if (out->path == PLAN_DIRECT)
 		return pair_merit(p) > 0 ? WHY_CHOSEN : WHY_LEG;
+	if (out->path == PLAN_RELAY)
+		return WHY_RELAY;
 	if (pair_merit(p) <= 0)
 		return WHY_SLOWER;
 	return find_full(q, plan, &out->full) ? WHY_LIMIT : WHY_BUDGET;
@@ -309,6 +313,7 @@ why_rule_name(enum why_rule rule)
 		[WHY_SLOWER] = "slower",
 		[WHY_CHOSEN] = "chosen",
 		[WHY_LEG] = "leg",
+		[WHY_RELAY] = "relay",
 		[WHY_LIMIT] = "limit",
 		[WHY_BUDGET] = "budget",
 	};

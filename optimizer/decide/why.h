@@ -21,6 +21,7 @@ enum why_rule {
 	WHY_SLOWER, /* a tunnel is not faster than the hub */
 	WHY_CHOSEN, /* it is worth its place */
 	WHY_LEG,    /* built for other pairs, which its ends relay */
+	WHY_RELAY,  /* two tunnels that exist for others as well will do */
 	WHY_LIMIT,  /* a node has as many tunnels as it may */
 	WHY_BUDGET, /* others are worth more */
 };

@@ -15,7 +15,7 @@ worth_route_us(const struct plan_route *route, const struct matrix *m, size_t hu
 	if (route->path == PLAN_DIRECT)
 		return matrix_pair(m, route->a, route->b);
 	us = history_via(m, route->a, route->b, route->via);
-	return us == MATRIX_UNKNOWN ? us : us + WORTH_HOP_US;
+	return us == MATRIX_UNKNOWN ? us : us + INSTANCE_HOP_US;
 }
 
 int64_t

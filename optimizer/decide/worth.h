@@ -9,8 +9,6 @@
 #include "optimizer/decide/matrix.h"
 #include "optimizer/decide/plan.h"
 
-#define WORTH_HOP_US 200 /* what a node that forwards adds */
-
 /* What a route takes; MATRIX_UNKNOWN if a part of it was not measured. */
 int32_t worth_route_us(const struct plan_route *route, const struct matrix *m,
     size_t hub);

@@ -115,6 +115,8 @@ constant_history_plans_once(void **state)
 
 		bench_init(&b, 6, 8, 100000);
 		b.nodes.budget = 1 + seed_below(&seed, 6);
+		for (size_t i = 1; i < 6; i++)
+			b.nodes.nodes[i].relay = round % 2;
 		for (size_t x = 0; x < 6; x++) {
 			for (size_t y = x + 1; y < 6; y++) {
 				int32_t us =

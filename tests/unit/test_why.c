@@ -210,6 +210,70 @@ turns_are_exact(void **state)
 	}
 }
 
+/* Hub a, relay b near all, and c, d, e: 20 ms to b, 60 to each other, 100 to the hub.
+ */
+static struct instance *
+star(int32_t direct_us)
+{
+	struct instance *in = mem_alloc(sizeof(*in));
+	struct matrix *m = matrix_new(5);
+	struct measured measured = { .public = m };
+	struct instance_opts opts = { .all_pairs = true };
+	struct err err;
+
+	in->n_nodes = 5;
+	in->nodes = mem_array(5, sizeof(*in->nodes));
+	in->budget = 3;
+	for (size_t i = 0; i < 5; i++) {
+		in->nodes[i].name[0] = (char)('a' + i);
+		in->nodes[i].reachable = true;
+		in->nodes[i].relay = i == 1;
+		in->nodes[i].weight = 1;
+		in->nodes[i].max_tunnels = MESH_NO_LIMIT;
+		for (size_t k = i + 1; k < 5; k++)
+			*matrix_cell(m, i, k) = i == 0	 ? 100000
+						: i == 1 ? 20000
+							 : 60000;
+	}
+	*matrix_cell(m, 2, 3) = direct_us;
+	assert_int_equal(instance_build(in, &measured, NULL, &opts, &err), 0);
+	matrix_free(m);
+	return in;
+}
+
+static void
+a_relay_serves_as_well(void **state)
+{
+	struct instance *in = star(60000);
+	size_t pair = instance_pair(in, 2, 3);
+	struct why w = asked(in, pair, NULL), direct;
+	struct instance *turned;
+
+	(void)state;
+	assert_int_equal(w.rule, WHY_RELAY);
+	assert_int_equal(w.path, PLAN_RELAY);
+	assert_int_equal(w.via, 1);
+	assert_int_equal(w.us, 40200);
+	/* With a fourth tunnel the detour would still be shorter than 60 ms. */
+	assert_int_equal(w.turn_budget, PLAN_NO_BUDGET);
+	/* Three legs give 3 x 180 + 3 x 159.8 ms; nothing direct can make up for one.
+	 */
+	assert_int_equal(w.turn_us, PLAN_UNKNOWN);
+	instance_free(in);
+	in = star(60000);
+	in->budget = 4; /* now one that beats the detour may come beside the legs */
+	w = asked(in, pair, NULL);
+	assert_in_range(w.turn_us, 40100, 40300);
+	turned = star((int32_t)w.turn_us - 101);
+	turned->budget = 4;
+	direct = asked(turned, pair, NULL);
+	assert_int_equal(direct.path, PLAN_DIRECT);
+	assert_int_equal(direct.rule, WHY_CHOSEN);
+	assert_int_equal(direct.turn_budget, 4);
+	instance_free(turned);
+	instance_free(in);
+}
+
 int
 main(void)
 {
@@ -217,6 +281,7 @@ main(void)
 		cmocka_unit_test(ranks_and_turns),
 		cmocka_unit_test(each_rule),
 		cmocka_unit_test(turns_are_exact),
+		cmocka_unit_test(a_relay_serves_as_well),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
