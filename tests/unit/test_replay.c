@@ -334,6 +334,60 @@ the_oracle_is_never_beaten(void **state)
 	}
 }
 
+/*
+ * Half of the direct paths are steady, half take anything up to four times their least:
+ * who picks by medians of few samples picks the lucky ones and promises too much.
+ */
+static void
+limits_lift_the_winners_curse(void **state)
+{
+	struct seed seed = seed_new("replay curse");
+	int64_t predicted[2] = { 0 }, realised[2] = { 0 };
+
+	(void)state;
+	for (int round = 0; round < 20; round++) {
+		struct bench b;
+
+		bench_init(&b, 10, 12, 100000);
+		b.nodes.budget = 5;
+		b.setup.window = 7;
+		b.policy.change_cost_us = 0;
+		b.policy.both = false;
+		for (size_t x = 1; x < 10; x++) {
+			for (size_t y = x + 1; y < 10; y++) {
+				bool steady = seed_below(&seed, 2);
+				uint32_t least = steady ? 60000 : 30000;
+
+				for (size_t t = 0; t < 12; t++)
+					set(&b, t, x, y,
+					    (int32_t)(least +
+						      seed_below(&seed,
+							  steady ? 4000 : 3 * least)));
+			}
+		}
+		for (int medians = 0; medians < 2; medians++) {
+			struct replay_result r;
+
+			b.setup.medians = medians;
+			r = replayed(&b);
+			/* The first plans have no seven slices to look back on. */
+			for (size_t i = 6; i < r.n_steps; i++) {
+				predicted[medians] += r.steps[i].predicted;
+				realised[medians] += r.steps[i].realised;
+			}
+			replay_fini(&r);
+		}
+		bench_fini(&b);
+	}
+	/*
+	 * Ten seeds: medians promise 1.09 to 1.12 of what comes, limits 0.99, and these
+	 * realise 5 to 7 % more.
+	 */
+	assert_true((double)predicted[1] > 1.06 * (double)realised[1]);
+	assert_true((double)predicted[0] < 1.02 * (double)realised[0]);
+	assert_true((double)realised[0] > 1.03 * (double)realised[1]);
+}
+
 static void
 plans_keep_their_interval(void **state)
 {
@@ -398,6 +452,7 @@ main(void)
 		cmocka_unit_test(the_search_meets_its_budget),
 		cmocka_unit_test(a_budget_that_none_meets),
 		cmocka_unit_test(the_oracle_is_never_beaten),
+		cmocka_unit_test(limits_lift_the_winners_curse),
 		cmocka_unit_test(plans_keep_their_interval),
 		cmocka_unit_test(histories_find_keep_and_centre),
 	};
