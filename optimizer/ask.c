@@ -125,17 +125,6 @@ set_caps(const struct ask_opts *o, struct instance *in, struct err *err)
 	return 0;
 }
 
-static int
-load_policy(const struct ask_opts *o, struct ask *ask, struct err *err)
-{
-	const char *path = o->policy;
-
-	ask->has_policy = path != NULL;
-	if (path && strcmp(path, "default") == 0)
-		path = NULL;
-	return policy_conf_load(path, &ask->policy, err);
-}
-
 const struct evidence_pair *
 ask_evidence(struct ask *ask)
 {
@@ -165,7 +154,8 @@ ask_load(const struct ask_opts *o, struct ask *ask, struct err *err)
 	int r;
 
 	memset(ask, 0, sizeof(*ask));
-	r = load_policy(o, ask, err);
+	ask->has_policy = o->policy != NULL;
+	r = policy_conf_load(o->policy, &ask->policy, err);
 	if (r == 0)
 		r = input_load(&o->input, &ask->in, err);
 	if (r == 0)

@@ -202,7 +202,7 @@ policy_conf_load(const char *path, struct policy *out, struct err *err)
 	FILE *in;
 	int r;
 
-	if (!path) {
+	if (!path || strcmp(path, "default") == 0) {
 		*out = policy_default();
 		return 0;
 	}

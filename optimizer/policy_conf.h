@@ -10,7 +10,10 @@
 #include "common/err.h"
 #include "optimizer/decide/policy.h"
 
-/* On failure *out is untouched and err names file and line.  path NULL: defaults. */
+/*
+ * On failure *out is untouched and err names file and line.  path NULL or "default":
+ * the defaults.
+ */
 int policy_conf_load(const char *path, struct policy *out, struct err *err);
 /* The same from an open stream; name is used in messages only. */
 int policy_conf_read(FILE *in, const char *name, struct policy *out, struct err *err);
