@@ -37,6 +37,7 @@ usage(FILE *to)
 	    "  --pops NAME,...    pairs of these with all others (default: any "
 	    "pair)\n"
 	    "  --relays NAME,...|all  these may forward for others\n"
+	    "  --weights FILE     square CSV of whole traffic weights\n"
 	    "  --nodes N|NAME,... only so many nodes, evenly from the list, or "
 	    "these\n"
 	    "  --medians          plan by medians, not by confidence limits\n"
@@ -56,6 +57,7 @@ parse(int argc, char **argv, struct replay_opts *o)
 		{ "hub", required_argument, NULL, 'H' },
 		{ "pops", required_argument, NULL, 'P' },
 		{ "relays", required_argument, NULL, 'r' },
+		{ "weights", required_argument, NULL, 'W' },
 		{ "nodes", required_argument, NULL, 'n' },
 		{ "budget", required_argument, NULL, 'b' },
 		{ "slice", required_argument, NULL, 's' },
@@ -71,8 +73,8 @@ parse(int argc, char **argv, struct replay_opts *o)
 		const char **to;
 	} texts[] = { { 'p', &o->policy }, { 'f', &o->from }, { 't', &o->to },
 		{ 'H', &o->hub }, { 'P', &o->pops }, { 'n', &o->nodes },
-		{ 'b', &o->budget }, { 'r', &o->relays }, { 's', &o->slice },
-		{ 'F', &o->flaps } };
+		{ 'b', &o->budget }, { 'r', &o->relays }, { 'W', &o->weights },
+		{ 's', &o->slice }, { 'F', &o->flaps } };
 	const size_t n_texts = sizeof(texts) / sizeof(texts[0]);
 	int c;
 

@@ -7,6 +7,7 @@
 #include "common/mem.h"
 #include "common/num.h"
 #include "optimizer/history_read.h"
+#include "optimizer/matrix_csv.h"
 #include "optimizer/policy_conf.h"
 
 #define SLICE_NS (300 * NS_PER_S) /* the prober's roll-ups and the plan's interval */
@@ -124,6 +125,37 @@ make_nodes(const struct replay_opts *o, struct replay_input *in, struct err *err
 	return 0;
 }
 
+/* A pair that the file does not name weighs nothing; names that are not kept, neither.
+ */
+static int
+load_weights(const struct replay_opts *o, struct replay_input *in, struct err *err)
+{
+	const struct matrix *names = in->history->slices[0];
+	struct matrix *file = NULL;
+	int r;
+
+	if (!o->weights)
+		return 0;
+	r = matrix_csv_load(o->weights, MATRIX_WEIGHT, &file, err);
+	if (r < 0)
+		return r;
+	in->weights = matrix_new(names->n);
+	for (size_t i = 0; i < names->n; i++) {
+		size_t from = matrix_find(file, names->names[i]);
+
+		for (size_t j = 0; from != SIZE_MAX && j < names->n; j++) {
+			size_t to = matrix_find(file, names->names[j]);
+
+			if (to != SIZE_MAX)
+				*matrix_cell(in->weights, i, j) =
+				    *matrix_cell(file, from, to);
+		}
+	}
+	in->how.weights = in->weights;
+	matrix_free(file);
+	return 0;
+}
+
 /* --relays all, or a list. */
 static int
 set_relays(const struct replay_opts *o, struct replay_input *in, struct err *err)
@@ -206,7 +238,7 @@ replay_input_load(const struct replay_opts *o, struct replay_input *in, struct e
 		    "a replay needs at least two slices: one to plan by and one to "
 		    "judge the plan");
 	if (make_nodes(o, in, err) < 0 || set_relays(o, in, err) < 0 ||
-	    take_budget(o, in, err) < 0)
+	    load_weights(o, in, err) < 0 || take_budget(o, in, err) < 0)
 		return -1;
 	set->history = in->history;
 	set->window = o->window;
@@ -221,5 +253,6 @@ void
 replay_input_fini(struct replay_input *in)
 {
 	history_free(in->history);
+	matrix_free(in->weights);
 	instance_free(in->nodes);
 }

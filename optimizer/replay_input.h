@@ -9,7 +9,8 @@
 
 /* As given; NULL, 0 or false = not given. */
 struct replay_opts {
-	const char *history, *policy, *from, *to, *hub, *pops, *nodes, *budget, *relays;
+	const char *history, *policy, *from, *to, *hub, *pops, *nodes, *budget, *relays,
+	    *weights;
 	const char *slice, *flaps;
 	uint32_t window;
 	bool medians, json;
@@ -18,6 +19,7 @@ struct replay_opts {
 struct replay_input {
 	struct history *history; /* owned */
 	struct instance *nodes;	 /* owned; the hub and the budget are in it */
+	struct matrix *weights;	 /* owned; NULL = all 1 */
 	struct policy policy;
 	struct instance_opts how;
 	struct replay_setup setup; /* refers to all of these */

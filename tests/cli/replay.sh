@@ -71,6 +71,20 @@ stdout_has '"regret_ms"' "JSON"
 run meshopt replay "${base[@]}" --from h2 --to 4 flap.csv
 stdout_has "slices h2 to h4" "from a label to a number"
 
+# A weight of 100 makes the least pair the one that is wanted most.
+awk -F, -v OFS=, 'NR == 1 { print; next } { for (i = 2; i <= NF; i++)
+    $i = i == NR ? 0 : $1 == "fra" && i == 13 || $1 == "hkg" && i == 8 ? 100 : 1
+    print }' "$DATA/rtt.csv" >weights.csv
+printf '[Policy]\nRatio = 1/1\n' >keen
+run meshopt replay "${base[@]}" --budget 1 --policy keen --weights weights.csv flap.csv
+check_eq "weights count" "$(awk '$1 == "h2" { print $6, $8 }' out)" \
+    "239.9 38.53"
+run meshopt replay "${base[@]}" --relays hkg flap.csv
+status 0 "a node that may relay"
+
+run meshopt replay "${base[@]}" --relays xyz flap.csv
+stderr_has 'no node "xyz" in the history' "a relay that is not there"
+
 # Nothing changes: nothing switches.
 sed 's/,480/,49/g' flap.csv >still.csv
 run meshopt replay "${base[@]}" --policy wild still.csv
