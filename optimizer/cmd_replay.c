@@ -32,6 +32,8 @@ usage(FILE *to)
 	    "  --policy FILE      meshopt-policy(5); default: its defaults\n"
 	    "  --from S, --to S   first and last slice, by label or number\n"
 	    "  --slice 5m         length of a slice\n"
+	    "  --once S           plan once, after slice S, and judge by the medians "
+	    "of the rest\n"
 	    "  --window N         slices that a plan looks back on (default: all)\n"
 	    "  --hub NAME         default: the node nearest to all others\n"
 	    "  --pops NAME,...    pairs of these with all others (default: any "
@@ -58,6 +60,7 @@ parse(int argc, char **argv, struct replay_opts *o)
 		{ "pops", required_argument, NULL, 'P' },
 		{ "relays", required_argument, NULL, 'r' },
 		{ "weights", required_argument, NULL, 'W' },
+		{ "once", required_argument, NULL, 'o' },
 		{ "nodes", required_argument, NULL, 'n' },
 		{ "budget", required_argument, NULL, 'b' },
 		{ "slice", required_argument, NULL, 's' },
@@ -74,7 +77,7 @@ parse(int argc, char **argv, struct replay_opts *o)
 	} texts[] = { { 'p', &o->policy }, { 'f', &o->from }, { 't', &o->to },
 		{ 'H', &o->hub }, { 'P', &o->pops }, { 'n', &o->nodes },
 		{ 'b', &o->budget }, { 'r', &o->relays }, { 'W', &o->weights },
-		{ 's', &o->slice }, { 'F', &o->flaps } };
+		{ 'o', &o->once }, { 's', &o->slice }, { 'F', &o->flaps } };
 	const size_t n_texts = sizeof(texts) / sizeof(texts[0]);
 	int c;
 
@@ -165,6 +168,8 @@ print_totals(const struct replay_setup *setup, const struct replay_result *r)
 	    share((double)r->realised, (double)r->oracle),
 	    share((double)r->realised, (double)r->fixed),
 	    mean_ms(r->oracle - r->realised, weight));
+	if (!r->replans)
+		return;
 	printf("churn %.1f %% of the tunnels per re-plan", 100 * r->churn);
 	if (r->days > 0 && r->pairs > 0)
 		printf(" · %.3f switches per pair per day",

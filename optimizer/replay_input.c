@@ -230,7 +230,9 @@ replay_input_load(const struct replay_opts *o, struct replay_input *in, struct e
 		return err_set(err, "--slice: \"%s\" is not a time such as 5m or 12h",
 		    o->slice);
 	set->to = in->history->n - 1;
-	if (pick_slice(in->history, o->from, &set->from, err) < 0 ||
+	set->once = o->once != NULL;
+	if (pick_slice(in->history, o->once, &set->cut, err) < 0 ||
+	    pick_slice(in->history, o->from, &set->from, err) < 0 ||
 	    pick_slice(in->history, o->to, &set->to, err) < 0)
 		return -1;
 	if (set->from >= set->to)

@@ -134,29 +134,6 @@ prepare(struct run *r, struct instance *in, size_t t, struct wall now)
 	}
 }
 
-/* The same as the plan promised it: at the limits. */
-static int64_t
-promise(const struct run *r, const struct plan *plan, const struct instance *in)
-{
-	const struct matrix *hi = r->set->medians ? r->known->mid : r->known->hi;
-	int64_t sum = 0;
-
-	for (size_t i = 0; i < plan->n_routes; i++) {
-		const struct plan_route *route = &plan->routes[i];
-		const struct pair *p = &in->pairs[i];
-		int32_t us;
-
-		if (route->path == PLAN_DIRECT)
-			sum += r->limits[i] * p->weight;
-		if (route->path != PLAN_RELAY)
-			continue;
-		us = worth_route_us(route, hi, in->hub);
-		if (us != MATRIX_UNKNOWN)
-			sum += (p->hub_lo_us - us) * p->weight;
-	}
-	return sum;
-}
-
 /* Put a plan in force: what changed, tunnel by tunnel and pair by pair. */
 static void
 enforce(struct run *r, struct plan *plan, struct replay_step *s, struct wall now)
@@ -237,18 +214,18 @@ replan(struct run *r, size_t t, struct replay_step *s)
 	}
 	if (result == 0) {
 		s->planned = true;
-		s->predicted = promise(r, plan, in);
+		s->predicted = worth_promised(plan, in, r->limits,
+		    r->set->medians ? r->known->mid : r->known->hi);
 		enforce(r, plan, s, now);
 	}
 	instance_free(in);
 	return result;
 }
 
-/* What the slice really was, for the plan in force, the oracle and hindsight. */
+/* What it really was, for the plan in force, the oracle and hindsight. */
 static int
-judge(struct run *r, struct replay_step *s)
+judge(struct run *r, struct replay_step *s, const struct matrix *m)
 {
-	const struct matrix *m = r->set->history->slices[s->slice];
 	struct instance *in = instance_of(r, m, false);
 	struct plan *oracle = NULL;
 
@@ -335,11 +312,28 @@ run_steps(struct run *r, struct replay_result *out)
 		if ((t - set->from) % every == 0)
 			result = replan(r, t, s);
 		if (result == 0)
-			result = judge(r, s);
+			result = judge(r, s, set->history->slices[s->slice]);
 		if (result < 0)
 			return result;
 	}
 	return 0;
+}
+
+/* One plan, judged by the medians of all that came after. */
+static int
+run_once(struct run *r, struct replay_result *out)
+{
+	const struct replay_setup *set = r->set;
+	struct matrix *rest = history_median(set->history, set->cut + 1, set->to);
+	struct replay_step *s = &out->steps[out->n_steps++];
+	int result;
+
+	s->slice = set->to;
+	result = replan(r, set->cut, s);
+	if (result == 0)
+		result = judge(r, s, rest);
+	matrix_free(rest);
+	return result;
 }
 
 /* One instance is built to count the pairs: their order never changes. */
@@ -379,10 +373,14 @@ replay_run(const struct replay_setup *setup, struct replay_result *out, struct e
 		return err_set(err,
 		    "a replay needs at least two slices: one to plan by and one to "
 		    "judge the plan");
+	if (setup->once && (setup->cut < setup->from || setup->cut >= setup->to))
+		return err_set(err, "a plan that is judged by what comes after needs a "
+				    "slice before the "
+				    "last");
 	out->steps = mem_array(setup->to - setup->from, sizeof(*out->steps));
 	result = start(&r);
 	if (result == 0)
-		result = run_steps(&r, out);
+		result = setup->once ? run_once(&r, out) : run_steps(&r, out);
 	if (result == 0)
 		sum_up(&r, out);
 	else

@@ -21,13 +21,15 @@ struct replay_setup {
 	const struct instance
 	    *nodes; /* nodes, hub and limits; its pairs are not read */
 	const struct instance_opts *opts;
+	bool once; /* one plan after slice cut, judged by the medians of the rest */
+	size_t cut;
 	bool medians;	/* plan by medians instead of confidence limits */
 	bool no_oracle; /* leave out oracle and hindsight, which cost a plan each */
 };
 
 /* All sums are us x weight saved against the hub, over the pairs of one slice. */
 struct replay_step {
-	size_t slice; /* the one that judged */
+	size_t slice; /* the one that judged, or the last of them */
 	bool planned; /* by a new plan; else by the one before */
 	size_t tunnels, added, dropped;
 	size_t switched;   /* pairs whose path changed */

@@ -34,3 +34,26 @@ worth_sum(const struct plan *plan, const struct instance *in, const struct matri
 	}
 	return sum;
 }
+
+int64_t
+worth_promised(const struct plan *plan, const struct instance *in,
+    const int64_t *limits, const struct matrix *hi)
+{
+	int64_t sum = 0;
+
+	assert(plan->n_routes == in->n_pairs);
+	for (size_t i = 0; i < plan->n_routes; i++) {
+		const struct plan_route *route = &plan->routes[i];
+		const struct pair *p = &in->pairs[i];
+		int32_t us;
+
+		if (route->path == PLAN_DIRECT)
+			sum += limits[i] * p->weight;
+		if (route->path != PLAN_RELAY)
+			continue;
+		us = worth_route_us(route, hi, in->hub);
+		if (us != MATRIX_UNKNOWN)
+			sum += (p->hub_lo_us - us) * p->weight;
+	}
+	return sum;
+}

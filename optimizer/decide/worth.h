@@ -21,4 +21,11 @@ int32_t worth_route_us(const struct plan_route *route, const struct matrix *m,
 int64_t worth_sum(const struct plan *plan, const struct instance *in,
     const struct matrix *m);
 
+/*
+ * The same as the plan promised it: limits says what each pair's tunnel saves at least,
+ * hi how long a leg is at most.
+ */
+int64_t worth_promised(const struct plan *plan, const struct instance *in,
+    const int64_t *limits, const struct matrix *hi);
+
 #endif

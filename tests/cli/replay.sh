@@ -85,6 +85,12 @@ status 0 "a node that may relay"
 run meshopt replay "${base[@]}" --relays xyz flap.csv
 stderr_has 'no node "xyz" in the history' "a relay that is not there"
 
+# One plan from three hours; in the other three hkg-nrt is fast in one only.
+run meshopt replay "${base[@]}" --policy wild --medians --once h3 flap.csv
+check_eq "one plan, judged by the rest" "$(tail -2 out)" \
+    "h6           3      3        0         0   338.4        119.10        76.00      93.80     81.0 %
+saved 76.00 ms per pair · predicted 119.10 ms · realised 81.0 % of the oracle, 100.0 % of the best fixed plan · regret 17.80 ms"
+
 # Nothing changes: nothing switches.
 sed 's/,480/,49/g' flap.csv >still.csv
 run meshopt replay "${base[@]}" --policy wild still.csv
@@ -106,6 +112,7 @@ refused 1 "a share above the whole" '"101%" is not a number' --budget 101% flap.
 refused 1 "a file that is not there" "nowhere.csv: No such file" --budget 3 nowhere.csv
 refused 1 "a stranger as hub" "there is no node xyz" --budget 3 --hub xyz flap.csv
 refused 1 "a slice that is not there" 'no slice "h9"' --budget 3 --from h9 flap.csv
+refused 1 "nothing to judge by" "needs a slice before the last" --budget 3 --once h6 flap.csv
 refused 1 "one slice" "at least two slices" --budget 3 --from h6 flap.csv
 # bad WHAT TEXT WORDS
 bad() {
