@@ -148,36 +148,45 @@ at_budget(struct doubt *d, uint32_t budget)
 	return is_direct(d);
 }
 
-/* The least budget with which the pair is direct. */
+/*
+ * The least budget with which the pair is direct: each is asked where there are few,
+ * since under nodes' limits a larger budget may drop a pair again; else halved.
+ */
 static int
 find_budget(struct doubt *d, struct why *out)
 {
 	const struct instance *in = d->q->in;
-	size_t most = in->n_tunnels ? in->n_tunnels : in->n_pairs;
+	size_t most = in->tunnels ? in->n_tunnels : in->n_pairs;
 	uint32_t asked = in->tunnels ? RELAY_BUDGETS_ASKED : BUDGETS_ASKED;
-	uint32_t lo = 0, hi = (uint32_t)most; /* yes at hi, no at lo */
+	uint32_t lo = 0, hi = (uint32_t)most; /* no at lo */
 	int r;
 
 	out->turn_budget = PLAN_NO_BUDGET;
 	if (in->pairs[d->q->pair].pin != MESH_FREE || most == 0)
 		return 0;
-	if (in->budget < most && out->path == PLAN_DIRECT)
+	if (in->budget < most)
 		hi = in->budget;
-	else if (in->budget < most)
-		lo = in->budget;
-	r = at_budget(d, hi);
-	if (r <= 0)
-		return r;
-	while (hi - lo > 1) {
-		/* From below, so that a budget that skips the pair is seen. */
-		uint32_t next = hi - lo <= asked ? lo + 1 : lo + (hi - lo) / 2;
+	if (out->path != PLAN_DIRECT) { /* a larger one, then */
+		lo = hi;
+		hi = (uint32_t)most;
+	}
+	while (hi - lo > asked) {
+		uint32_t middle = lo + (hi - lo) / 2;
 
-		r = at_budget(d, next);
+		r = at_budget(d, middle);
 		if (r < 0)
 			return r;
-		*(r ? &hi : &lo) = next;
+		*(r ? &hi : &lo) = middle;
 	}
-	out->turn_budget = hi;
+	for (uint32_t budget = lo + 1; budget <= hi; budget++) {
+		r = at_budget(d, budget);
+		if (r < 0)
+			return r;
+		if (r) {
+			out->turn_budget = budget;
+			return 0;
+		}
+	}
 	return 0;
 }
 
