@@ -149,6 +149,14 @@ apply_evidence(struct ask *ask)
 }
 
 int
+ask_limits(const struct ask_opts *o, struct instance *in, struct err *err)
+{
+	if (o->has_budget)
+		in->budget = o->budget;
+	return set_caps(o, in, err);
+}
+
+int
 ask_load(const struct ask_opts *o, struct ask *ask, struct err *err)
 {
 	int r;
@@ -159,11 +167,9 @@ ask_load(const struct ask_opts *o, struct ask *ask, struct err *err)
 	if (r == 0)
 		r = input_load(&o->input, &ask->in, err);
 	if (r == 0)
-		r = set_caps(o, ask->in.instance, err);
+		r = ask_limits(o, ask->in.instance, err);
 	if (r < 0)
 		return r;
-	if (o->has_budget)
-		ask->in.instance->budget = o->budget;
 	ask->how.conf_pct = o->conf_pct ? o->conf_pct : ask->policy.conf_pct;
 	ask->how.loss_packets =
 	    o->has_loss ? o->loss_packets : ask->policy.loss_packets;

@@ -57,6 +57,8 @@ struct ask {
  * failure too.  The budget may still be PLAN_NO_BUDGET.
  */
 int ask_load(const struct ask_opts *opts, struct ask *ask, struct err *err);
+/* Its budget and caps alone. */
+int ask_limits(const struct ask_opts *opts, struct instance *in, struct err *err);
 void ask_fini(struct ask *ask);
 
 /* The evidence of every pair, gathered at the first call. */

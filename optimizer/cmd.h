@@ -19,6 +19,7 @@ int cmd_lint(int argc, char **argv);
 int cmd_plan(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_report(int argc, char **argv);
+int cmd_verify(int argc, char **argv);
 int cmd_why(int argc, char **argv);
 
 #endif

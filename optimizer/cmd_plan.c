@@ -11,17 +11,17 @@
 
 #include "common/log.h"
 #include "common/mem.h"
-#include "optimizer/ask.h"
 #include "optimizer/cmd.h"
+#include "optimizer/curve.h"
 #include "optimizer/decide/plan_json.h"
-#include "optimizer/decide/solve.h"
+#include "optimizer/plan_opts.h"
 #include "optimizer/table.h"
 
 #define NEEDS_MAX 5 /* lines about missing samples; --json has them all */
 
-struct plan_opts {
-	struct ask_opts ask;
-	bool exit_code;
+struct plan_cmd {
+	struct plan_opts q;
+	bool exit_code, curve;
 	enum { AS_TEXT, AS_JSON, AS_CSV } format;
 	const char *out;
 };
@@ -32,19 +32,22 @@ usage(FILE *to)
 	fprintf(to,
 	    "usage: meshopt plan --budget N [OPTION...]\n"
 	    "Decide which pairs get a direct tunnel; nothing is changed anywhere.\n\n"
-	    "%s"
+	    "%s%s"
+	    "  --curve             what each budget up to this one saves, and the "
+	    "knee\n"
 	    "  -o FILE             write the plan there, for meshopt apply\n"
 	    "  -j, --json; --csv   the plan in another form on stdout\n"
 	    "  --exit-code         exit with 3 if tunnels would be added or dropped\n",
-	    ask_usage);
+	    ask_usage, plan_opts_usage);
 }
 
 /* Exit status, or -1 to go on. */
 static int
-parse(int argc, char **argv, struct plan_opts *o)
+parse(int argc, char **argv, struct plan_cmd *o)
 {
 	static const struct option options[] = {
-		ASK_OPTIONS,
+		PLAN_OPTIONS,
+		{ "curve", no_argument, NULL, 'k' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "csv", no_argument, NULL, 'c' },
 		{ "exit-code", no_argument, NULL, 'x' },
@@ -56,7 +59,7 @@ parse(int argc, char **argv, struct plan_opts *o)
 	int c, r;
 
 	while ((c = getopt_long(argc, argv, "b:o:jh", options, NULL)) != -1) {
-		r = ask_option(&o->ask, c, optarg, &err);
+		r = plan_opts_take(&o->q, c, optarg, &err);
 		if (r < 0) {
 			log_warnx("%s", err.text);
 			return EXIT_USAGE;
@@ -67,6 +70,8 @@ parse(int argc, char **argv, struct plan_opts *o)
 			o->format = AS_JSON;
 		} else if (c == 'c') {
 			o->format = AS_CSV;
+		} else if (c == 'k') {
+			o->curve = true;
 		} else if (c == 'x') {
 			o->exit_code = true;
 		} else if (c == 'o') {
@@ -132,6 +137,24 @@ mean_ms(const struct plan *plan, int64_t saved)
 	return (double)(plan->hub_sum - saved) / (double)plan->weight_sum / 1000;
 }
 
+/* With relays a tunnel serves more pairs than its own. */
+static void
+print_paths(const struct plan *plan, size_t tunnels)
+{
+	size_t by[3] = { 0 };
+
+	for (size_t i = 0; i < plan->n_routes; i++)
+		by[plan->routes[i].path]++;
+	printf("%zu tunnels: %zu pairs direct, %zu relayed, %zu by the hub", tunnels,
+	    by[PLAN_DIRECT], by[PLAN_RELAY], by[PLAN_HUB]);
+	if (strcmp(plan->objective, "mean"))
+		printf(" · %s: %lld of at most %lld", plan->objective,
+		    (long long)plan->value, (long long)plan->bound);
+	for (size_t i = 0; i < plan->n_relays && i < 3; i++)
+		printf("%s%s %u pairs", i ? ", " : " · ",
+		    plan->names[plan->relays[i].node], plan->relays[i].pairs);
+}
+
 static void
 print_totals(const struct plan *plan)
 {
@@ -140,10 +163,14 @@ print_totals(const struct plan *plan)
 
 	for (size_t i = 0; i < plan->n_tunnels; i++)
 		direct += plan->tunnels[i].state != PLAN_DROP;
-	printf("%zu of %zu pairs", direct, plan->pairs);
+	if (plan->relayed)
+		print_paths(plan, direct);
+	else
+		printf("%zu of %zu pairs", direct, plan->pairs);
 	if (plan->weight_sum > 0)
 		printf(" · mean %.1f → %.1f ms · bound %.1f ms", mean_ms(plan, 0),
-		    mean_ms(plan, plan->value), mean_ms(plan, plan->bound));
+		    mean_ms(plan, plan->relayed ? plan->saved : plan->value),
+		    mean_ms(plan, plan->bound));
 	if (plan->bound == plan->value) {
 		printf(" · optimal (gap 0.0 %%)");
 	} else {
@@ -224,7 +251,7 @@ write_file(const char *path, const char *text)
 }
 
 static int
-print_plan(const struct plan *plan, const struct plan_opts *o)
+print_plan(const struct plan *plan, const struct plan_cmd *o)
 {
 	char *json = NULL;
 	struct table *t;
@@ -250,37 +277,25 @@ print_plan(const struct plan *plan, const struct plan_opts *o)
 	return r;
 }
 
-/* Relays are a wish that this version cannot grant: said, not passed over. */
-static void
-note_relays(const struct input *in)
-{
-	for (size_t i = 0; in->mesh && i < in->mesh->n_nodes; i++) {
-		if (!in->mesh->nodes[i].relay)
-			continue;
-		log_warnx("%s says Relay = yes; this version plans hub or direct paths "
-			  "only (--no-relays)",
-		    in->mesh->nodes[i].name);
-		return;
-	}
-}
-
 /* Too thin and unmeasured pairs are looked for only where there are any. */
 static void
 note_needs(struct ask *ask, struct plan *plan)
 {
-	if (ask->in.measure || plan->unmeasured)
+	if (ask->in.measure || (plan->unmeasured && ask->in.mesh))
 		evidence_needs(ask->in.instance, ask_evidence(ask),
 		    ask->how.samples_min, plan);
 }
 
 static int
-plan_and_print(const struct plan_opts *o, struct ask *ask)
+plan_and_print(const struct plan_cmd *o, struct ask *ask)
 {
 	struct plan *plan = NULL;
+	struct solve_opts how;
 	struct err err;
 	int status = EXIT_FAILED;
 
-	if (ask_load(&o->ask, ask, &err) < 0) {
+	if (plan_opts_load(&o->q, ask, &err) < 0 ||
+	    plan_opts_export(&o->q, ask->in.instance, &err) < 0) {
 		log_warnx("%s", err.text);
 		return EXIT_FAILED;
 	}
@@ -289,9 +304,10 @@ plan_and_print(const struct plan_opts *o, struct ask *ask)
 		    "--budget N is missing: how many direct tunnels may there be?");
 		return EXIT_USAGE;
 	}
-	if (!o->ask.no_relays)
-		note_relays(&ask->in);
-	if (solve(ask->in.instance, &plan, &err) < 0) {
+	how = plan_opts_effort(&o->q, ask->in.instance);
+	if (o->curve)
+		return curve_print(ask->in.instance, &how, o->format == AS_CSV);
+	if (solve_with(ask->in.instance, &how, &plan, &err) < 0) {
 		log_warnx("%s", err.text);
 		return EXIT_FAILED;
 	}
@@ -310,13 +326,13 @@ plan_and_print(const struct plan_opts *o, struct ask *ask)
 int
 cmd_plan(int argc, char **argv)
 {
-	struct plan_opts o = { 0 };
+	struct plan_cmd o = { 0 };
 	struct ask ask = { 0 };
 	int status = parse(argc, argv, &o);
 
 	if (status < 0)
 		status = plan_and_print(&o, &ask);
 	ask_fini(&ask);
-	ask_opts_fini(&o.ask);
+	plan_opts_fini(&o.q);
 	return status;
 }

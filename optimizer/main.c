@@ -20,6 +20,7 @@ static const struct verb {
 } verbs[] = {
 	{ "lint", cmd_lint, "judge the mesh file" },
 	{ "plan", cmd_plan, "decide which pairs get a direct tunnel within a budget" },
+	{ "verify", cmd_verify, "recompute a plan's value, bound and routes" },
 	{ "report", cmd_report, "latency of every pair: now, by the hub, direct" },
 	{ "why", cmd_why, "why a pair goes the way it goes, and what would change it" },
 	{ "replay", cmd_replay, "run recorded RTTs through a policy" },

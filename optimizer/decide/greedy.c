@@ -13,6 +13,14 @@
  */
 #define BUNDLE_REFRESH_SHARE 20
 
+/*
+ * From this many nodes on, bundles are refreshed less often, and after a look at them
+ * that found none better than a single tunnel, greedy goes on with singles for a while.
+ */
+#define BUNDLE_LARGE	       200
+#define BUNDLE_REFRESH_LARGE   4
+#define BUNDLE_COOL_DOWN_SHARE 50
+
 struct greedy {
 	const struct model *m;
 	int64_t *key;	 /* a tunnel: its gain is no more than this */
@@ -271,7 +279,9 @@ void
 greedy_fill(struct greedy *g, struct network *net, const struct greedy_opts *opts)
 {
 	const struct model *m = g->m;
-	int64_t refresh_at = net->spent;
+	bool large = m->n >= BUNDLE_LARGE;
+	int64_t refresh_at = net->spent, look_at = net->spent;
+	int64_t share = large ? BUNDLE_REFRESH_LARGE : BUNDLE_REFRESH_SHARE;
 
 	fill_heap(g, net, opts);
 	for (;;) {
@@ -280,11 +290,13 @@ greedy_fill(struct greedy *g, struct network *net, const struct greedy_opts *opt
 
 		if (opts->bundles && net->spent >= refresh_at) {
 			refresh_bundles(g, net, opts);
-			refresh_at = net->spent + m->budget / BUNDLE_REFRESH_SHARE + 1;
+			refresh_at = net->spent + m->budget / share + 1;
 		}
 		single = best_single(g, net);
-		if (opts->bundles)
+		if (opts->bundles && net->spent >= look_at)
 			b = best_bundle(g, net, opts, single);
+		if (large && b == SIZE_MAX && net->spent >= look_at)
+			look_at = net->spent + m->budget / BUNDLE_COOL_DOWN_SHARE;
 		if (b != SIZE_MAX) {
 			for (size_t i = 0; i < g->bundles[b].n; i++)
 				add(g, net, g->bundles[b].tunnels[i]);

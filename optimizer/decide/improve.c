@@ -135,7 +135,7 @@ improve_drop_refill(struct improve *im)
 {
 	size_t share = DROP_SHARE, n;
 
-	for (;;) {
+	for (unsigned round = 0; !im->most || round < im->most; round++) {
 		network_copy(im->work, im->best);
 		n = order_by_loss(im);
 		if (n / share == 0)

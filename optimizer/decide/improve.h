@@ -21,7 +21,8 @@ struct improve {
 	int64_t *key;	      /* scratch, one a tunnel */
 	uint32_t *order;      /* likewise */
 	struct bundle_scratch *bundle;
-	bool *banned; /* NULL, or for the next fill: not these */
+	bool *banned;  /* NULL, or for the next fill: not these */
+	unsigned most; /* rounds of drop and refill; 0 = until nothing helps */
 	bool bundles;
 };
 

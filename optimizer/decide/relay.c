@@ -22,9 +22,14 @@ relays_kept(const struct model *m)
 	return n <= 40000 ? 64 : n <= 150000 ? 32 : n <= 600000 ? 16 : 8;
 }
 
-/* Small meshes settle long before. */
-#define ITERATIONS 3000
-#define ROUNDS	   1500
+/* Work by default: small meshes settle long before, large ones get what a minute and a
+ * half holds on a machine of 2020. */
+#define ITERATIONS	 3000
+#define ROUNDS		 1500
+#define LARGE_TUNNELS	 20000 /* from here on */
+#define LARGE_ITERATIONS 400
+#define LARGE_ROUNDS	 0
+#define LARGE_DROPS	 2 /* rounds of drop and refill after each better plan */
 
 /* Ruin and recreate cools down over so many rounds, then begins again. */
 #define ROUNDS_AT_ONCE 250
@@ -58,6 +63,7 @@ first_plans(struct run *run)
 	im->bundles = true;
 	greedy_fill(im->greedy, im->work, &(struct greedy_opts){ .bundles = true });
 	(void)improve_keep(im); /* the better of the two */
+	im->bundles = im->most == 0;
 	improve_drop_refill(im);
 }
 
@@ -112,8 +118,8 @@ relay_solve(const struct instance *in, const struct relay_opts *opts,
 	struct relay_result *r = mem_alloc(sizeof(*r));
 	struct run run = { .opts = opts, .r = r };
 	struct dual_opts how = { .threads = opts->threads };
-	unsigned iterations = opts->iterations ? opts->iterations : ITERATIONS;
-	unsigned rounds = opts->rounds ? opts->rounds : ROUNDS;
+	unsigned iterations, rounds;
+	bool large;
 
 	*out = NULL;
 	r->m = model_new(in);
@@ -122,11 +128,17 @@ relay_solve(const struct instance *in, const struct relay_opts *opts,
 		relay_free(r);
 		return -EINVAL;
 	}
+	large = r->m->n_tunnels >= LARGE_TUNNELS;
+	run.im.most = large ? LARGE_DROPS : 0;
+	iterations = opts->iterations ? opts->iterations
+		     : large	      ? LARGE_ITERATIONS
+				      : ITERATIONS;
+	rounds = opts->rounds ? opts->rounds : large ? LARGE_ROUNDS : ROUNDS;
 	first_plans(&run);
 	how.relays_kept = relays_kept(r->m);
 	run.dual = r->dual = dual_new(r->m, &how);
 	dual_start(run.dual, run.im.best);
-	run_dual(&run, iterations, 25);
+	run_dual(&run, iterations, large ? 50 : 25);
 	search_rounds(&run, rounds);
 	prove(&run);
 	r->bound_by_prices = r->dual->best.bound + r->m->constant;
