@@ -89,6 +89,12 @@ $(O)/hdr/%.h.ok: %.h
 	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS) -std=c11 $(filter-out -MMD -MP,$(WARN)) \
 	    -fsyntax-only -x c $< && touch $@
 
+# The optimizer against its goals and against CBC; real matrices from MESHOPT_DATA.
+build/bench/generate: tests/bench/generate.c
+	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< -lm
+bench-optimizer: build/bench/generate $(O)/meshopt
+	$(Q)tests/bench/optimizer.sh
+
 # Fuzz targets take the same " * links: " lines; each has a corpus in tests/fuzz/corpus.
 FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzzers: $(FUZZERS)
@@ -138,5 +144,5 @@ install: all
 clean:
 	rm -rf build
 
-.PHONY: all units headers fuzzers deps demo check lab fuzz format install clean
+.PHONY: all units headers fuzzers bench-optimizer deps demo check lab fuzz format install clean
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

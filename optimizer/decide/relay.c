@@ -26,6 +26,7 @@ relays_kept(const struct model *m)
  * half holds on a machine of 2020. */
 #define ITERATIONS	 3000
 #define ROUNDS		 1500
+#define SMALL_ROUNDS	 250   /* the search that follows is surer */
 #define LARGE_TUNNELS	 20000 /* from here on */
 #define LARGE_ITERATIONS 400
 #define LARGE_ROUNDS	 0
@@ -133,7 +134,10 @@ relay_solve(const struct instance *in, const struct relay_opts *opts,
 	iterations = opts->iterations ? opts->iterations
 		     : large	      ? LARGE_ITERATIONS
 				      : ITERATIONS;
-	rounds = opts->rounds ? opts->rounds : large ? LARGE_ROUNDS : ROUNDS;
+	rounds = opts->rounds			? opts->rounds
+		 : large			? LARGE_ROUNDS
+		 : r->m->n <= RELAY_EXACT_NODES ? SMALL_ROUNDS
+						: ROUNDS;
 	first_plans(&run);
 	how.relays_kept = relays_kept(r->m);
 	run.dual = r->dual = dual_new(r->m, &how);
