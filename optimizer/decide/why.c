@@ -106,7 +106,7 @@ find_rtt(struct doubt *d, struct why *out)
 {
 	const struct pair *was = &d->q->in->pairs[d->q->pair];
 	int64_t step = d->in.n_tunnels ? RELAY_STEP_US : 1;
-	int64_t yes = 0, no = hopeless_us(was), us;
+	int64_t yes = 0, no = (hopeless_us(was) / step + 1) * step, us;
 	int r;
 
 	out->turn_us = PLAN_UNKNOWN;
@@ -116,7 +116,7 @@ find_rtt(struct doubt *d, struct why *out)
 	suppose(d, no);
 	r = is_direct(d);
 	while (r == 0 && no - yes > step) {
-		us = yes + (no - yes) / 2;
+		us = yes + (no - yes) / step / 2 * step;
 		suppose(d, us);
 		r = is_direct(d);
 		if (r < 0)
@@ -267,6 +267,8 @@ find_rule(const struct why_question *q, const struct plan *plan, struct why *out
 	enum why_rule rule = own_rule(q, p);
 	struct policy_state none = { 0 };
 
+	if (out->path == PLAN_RELAY) /* better than why not direct */
+		return WHY_RELAY;
 	if (rule != WHY_BUDGET)
 		return rule;
 	if (q->policy && !q->in->tunnels) /* else it spoke of tunnels */
@@ -275,8 +277,6 @@ find_rule(const struct why_question *q, const struct plan *plan, struct why *out
 		return WHY_POLICY;
 	if (out->path == PLAN_DIRECT)
 		return pair_merit(p) > 0 ? WHY_CHOSEN : WHY_LEG;
-	if (out->path == PLAN_RELAY)
-		return WHY_RELAY;
 	if (pair_merit(p) <= 0)
 		return WHY_SLOWER;
 	return find_full(q, plan, &out->full) ? WHY_LIMIT : WHY_BUDGET;

@@ -61,6 +61,15 @@ says "thresholds of a policy" \
   policy      150.7 ms  at most, for a new tunnel: 10 ms less than the hub and 2/3 of it
   because   a tunnel would not be faster enough
   otherwise would become direct below 150.667 ms"
+why nrt sin --all-pairs --relays hkg
+says "a relay" \
+    "nrt-sin: through hkg, 87.2 ms
+  hub         490.0 ms  nrt-dub 287.0 ms and sin-dub 203.0 ms, from rtt.csv
+  direct       68.0 ms  between the public addresses, from rtt.csv
+  saves       422.0 ms  7.2 times as fast, weight 1
+  because   tunnels nrt-hkg and sin-hkg serve it as well"
+why hkg nrt --all-pairs --relays hkg
+stdout_has "otherwise would stay direct below 302.0 ms" "with relays an RTT to 0.1 ms"
 why fra lhr --all-pairs
 stdout_has "because   neither end has an Endpoint, so no tunnel can start" "two behind NAT"
 sed '/^hkg,/s/,320,/,,/; /^gru,/s/,320$/,/' rtt.csv >hole.csv
