@@ -177,7 +177,11 @@ print_totals(const struct plan *plan)
 		gap = (double)(plan->bound - plan->value) / (double)plan->bound;
 		printf(" · gap %.1f %%", gap * 100);
 	}
-	if (plan->next_value > 0)
+	if (plan->relayed && plan->has_next && plan->weight_sum > 0)
+		printf(" · next: %s-%s, %.2f ms off the mean\n",
+		    plan->names[plan->next_a], plan->names[plan->next_b],
+		    (double)plan->next_value / (double)plan->weight_sum / 1000);
+	else if (plan->next_value > 0)
 		printf(" · next tunnel saves %.1f ms\n",
 		    (double)plan->next_value / 1000);
 	else

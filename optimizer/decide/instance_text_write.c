@@ -60,7 +60,8 @@ write_pair(const struct instance *in, const struct pair *p, FILE *out)
 	fprintf(out, "demand %s %s %" PRId64 "\n", a, b, p->weight);
 	if (p->hub_us != PLAN_UNKNOWN)
 		fprintf(out, "hubpath %s %s %" PRId64, a, b, p->hub_us);
-	if (p->hub_us != PLAN_UNKNOWN && p->hub_lo_us < p->hub_us)
+	if (p->hub_us != PLAN_UNKNOWN && p->hub_lo_us > 0 &&
+	    p->hub_lo_us < p->hub_us)
 		fprintf(out, " lo %" PRId64, p->hub_lo_us);
 	if (p->hub_us != PLAN_UNKNOWN)
 		fputc('\n', out);
@@ -86,6 +87,8 @@ write_tunnel(const struct instance *in, const struct tunnel *t, FILE *out)
 	size_t i = instance_pair(in, t->a, t->b);
 	int64_t us = t->direct_us;
 
+	if (us == MATRIX_UNKNOWN && !t->denied && !t->required && !t->present)
+		return; /* nothing is known of it, whatever it would cost */
 	if (i != SIZE_MAX && in->pairs[i].direct_us != PLAN_UNKNOWN &&
 	    in->pairs[i].direct_us < us)
 		us = in->pairs[i].direct_us;

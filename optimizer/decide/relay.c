@@ -10,7 +10,8 @@
 
 /* A proof that needs more is given up; 18 nodes, any pair, take some dozens. */
 #define BRANCHES_MAX	   200000
-#define BRANCHES_MAX_LARGE 2000 /* beyond RELAY_EXACT_NODES: worth a try */
+#define BRANCHES_MAX_LARGE 300 /* beyond RELAY_EXACT_NODES: worth a try */
+#define BRANCHES_FIRST	   100
 #define TRY_NODES	   32
 
 /* Relays stored a demand: all of a small mesh; of a large one what memory allows. */
@@ -19,7 +20,7 @@ relays_kept(const struct model *m)
 {
 	size_t n = m->n_demands;
 
-	return n <= 40000 ? 64 : n <= 150000 ? 32 : n <= 600000 ? 16 : 8;
+	return n <= 40000 ? 64 : n <= 150000 ? 32 : n <= 600000 ? 24 : 8;
 }
 
 /* Work by default: small meshes settle long before, large ones get what a minute and a
@@ -99,17 +100,21 @@ search_rounds(struct run *run, unsigned rounds)
 	}
 }
 
-static void
-prove(struct run *run)
+/* Up to so many branches; true when nothing is left to look for. */
+static bool
+prove(struct run *run, uint64_t branches)
 {
 	const struct model *m = run->im.m;
-	struct exact_opts how = { .branches = BRANCHES_MAX };
+	struct exact_opts how = { .branches = branches };
+	uint64_t done = 0;
 
-	if (closed(run) || run->opts->no_search || m->has_loads || m->n > TRY_NODES)
-		return;
-	if (m->n > RELAY_EXACT_NODES)
-		how.branches = BRANCHES_MAX_LARGE;
-	run->r->proven = exact_search(&run->im, run->dual, &how, &run->r->branches);
+	if (closed(run) || run->r->proven)
+		return true;
+	if (run->opts->no_search || m->has_loads || m->n > TRY_NODES)
+		return false;
+	run->r->proven = exact_search(&run->im, run->dual, &how, &done);
+	run->r->branches += done;
+	return run->r->proven;
 }
 
 int
@@ -143,8 +148,13 @@ relay_solve(const struct instance *in, const struct relay_opts *opts,
 	run.dual = r->dual = dual_new(r->m, &how);
 	dual_start(run.dual, run.im.best);
 	run_dual(&run, iterations, large ? 50 : 25);
-	search_rounds(&run, rounds);
-	prove(&run);
+	/* Most small ones are proven in a few branches: no need to search for better.
+	 */
+	if (!prove(&run, BRANCHES_FIRST)) {
+		search_rounds(&run, rounds);
+		(void)prove(&run,
+		    r->m->n > RELAY_EXACT_NODES ? BRANCHES_MAX_LARGE : BRANCHES_MAX);
+	}
 	r->bound_by_prices = r->dual->best.bound + r->m->constant;
 	r->bound = r->proven ? run.im.best->value : r->bound_by_prices;
 	r->net = run.im.best;

@@ -215,7 +215,10 @@ add_leg_prices(struct plan_prices *out, const struct dual *u)
 	for (size_t i = 0; i < m->n_demands; i++) {
 		const struct dual_demand *h = &u->demands[i];
 		const struct dual_entry *e = &u->entries[h->first];
+		uint32_t own = m->demands[i].tunnel;
 
+		if (own != MODEL_NONE && u->fix[own] == DUAL_IN)
+			continue; /* never by a relay: its prices were not used */
 		for (unsigned k = 0; k < h->active; k++)
 			if (e[k].rho_s || e[k].rho_t)
 				put(&out->leg, &out->n_leg,
