@@ -77,7 +77,8 @@ parse(int argc, char **argv, struct replay_opts *o)
 	} texts[] = { { 'p', &o->policy }, { 'f', &o->from }, { 't', &o->to },
 		{ 'H', &o->hub }, { 'P', &o->pops }, { 'n', &o->nodes },
 		{ 'b', &o->budget }, { 'r', &o->relays }, { 'W', &o->weights },
-		{ 'o', &o->once }, { 's', &o->slice }, { 'F', &o->flaps } };
+		{ 'o', &o->once }, { 'w', &o->window }, { 's', &o->slice },
+		{ 'F', &o->flaps } };
 	const size_t n_texts = sizeof(texts) / sizeof(texts[0]);
 	int c;
 
@@ -92,15 +93,8 @@ parse(int argc, char **argv, struct replay_opts *o)
 			o->medians = true;
 		} else if (c == 'j') {
 			o->json = true;
-		} else if (c == 'w' &&
-			   num_u32(optarg, 1, HISTORY_SLICES_MAX, &o->window) == 0) {
-			continue;
 		} else {
-			if (c == 'w')
-				log_warnx("--window: \"%s\" is not a number of slices",
-				    optarg);
-			else
-				usage(c == 'h' ? stdout : stderr);
+			usage(c == 'h' ? stdout : stderr);
 			return c == 'h' ? EXIT_DONE : EXIT_USAGE;
 		}
 	}

@@ -220,6 +220,7 @@ int
 replay_input_load(const struct replay_opts *o, struct replay_input *in, struct err *err)
 {
 	struct replay_setup *set = &in->setup;
+	uint32_t window = 0;
 
 	if (policy_conf_load(o->policy, &in->policy, err) < 0 ||
 	    history_read(o->history, &in->history, err) < 0 ||
@@ -230,6 +231,9 @@ replay_input_load(const struct replay_opts *o, struct replay_input *in, struct e
 		return err_set(err, "--slice: \"%s\" is not a time such as 5m or 12h",
 		    o->slice);
 	set->to = in->history->n - 1;
+	if (o->window && num_u32(o->window, 1, HISTORY_SLICES_MAX, &window) < 0)
+		return err_set(err, "--window: \"%s\" is not a number of slices",
+		    o->window);
 	set->once = o->once != NULL;
 	if (pick_slice(in->history, o->once, &set->cut, err) < 0 ||
 	    pick_slice(in->history, o->from, &set->from, err) < 0 ||
@@ -243,7 +247,7 @@ replay_input_load(const struct replay_opts *o, struct replay_input *in, struct e
 	    load_weights(o, in, err) < 0 || take_budget(o, in, err) < 0)
 		return -1;
 	set->history = in->history;
-	set->window = o->window;
+	set->window = window;
 	set->policy = &in->policy;
 	set->nodes = in->nodes;
 	set->opts = &in->how;

@@ -11,8 +11,7 @@
 struct replay_opts {
 	const char *history, *policy, *from, *to, *hub, *pops, *nodes, *budget, *relays,
 	    *weights;
-	const char *slice, *flaps, *once;
-	uint32_t window;
+	const char *slice, *flaps, *once, *window;
 	bool medians, json;
 };
 
