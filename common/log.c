@@ -2,19 +2,39 @@
 #include "common/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
+#include <unistd.h>
 
 static const char *log_name = "meshopt";
 static bool log_verbose;
 static bool log_levels;
 
+/*
+ * Started with standard descriptors closed (">&-"), the next file or socket would get
+ * their numbers, and what is printed would go into it.  They are opened such that a
+ * write fails, and is seen to fail.
+ */
+static void
+hold_standard_fds(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDONLY);
+	while (fd >= 0 && fd <= 2);
+	if (fd > 2)
+		(void)close(fd); /* only opened to see its number */
+}
+
 void
 log_init(const char *name, bool verbose)
 {
+	hold_standard_fds();
 	log_name = name;
 	log_verbose = verbose;
 	/* systemd sets this when stderr goes to the journal: sd-daemon(3). */

@@ -10,7 +10,10 @@
 
 #define LOG_PRINTF __attribute__((format(printf, 1, 2)))
 
-/* name: kept by reference, normally the program's name.  verbose turns debug lines on.
+/*
+ * First thing in main().  name: kept by reference, normally the program's name. verbose
+ * turns debug lines on.  Standard descriptors that are closed are held open, so that no
+ * file or socket gets their numbers.
  */
 void log_init(const char *name, bool verbose);
 

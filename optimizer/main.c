@@ -59,12 +59,11 @@ run_program(const char *verb, char **argv)
 	return EXIT_FAILED;
 }
 
-int
-main(int argc, char **argv)
+static int
+run(int argc, char **argv)
 {
 	const char *verb = argc > 1 ? argv[1] : "--help";
 
-	log_init("meshopt", false);
 	if (strcmp(verb, "--help") == 0 || strcmp(verb, "help") == 0 ||
 	    strcmp(verb, "-h") == 0) {
 		usage(argc > 1 ? stdout : stderr);
@@ -82,4 +81,20 @@ main(int argc, char **argv)
 	}
 	log_warnx("%s is not a verb; `meshopt --help` lists them", verb);
 	return EXIT_USAGE;
+}
+
+/* Data that did not arrive, on a full disk say, is a failure whatever the verb did. */
+int
+main(int argc, char **argv)
+{
+	int status;
+
+	log_init("meshopt", false);
+	status = run(argc, argv);
+	errno = 0;
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	log_warnx("standard output: %s; not all of the answer was written",
+	    errno ? strerror(errno) : "a write failed");
+	return EXIT_FAILED;
 }

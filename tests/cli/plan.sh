@@ -147,6 +147,19 @@ check_eq "report as CSV" "$(sed -n 2p "$TMP/out")" "hkg,nrt,,,492.000,49.000,443
 run meshopt report --rtt "$DATA/rtt.csv" --mesh "$MESH" --json
 check "report as JSON" grep -q '"saves_ms": 443.0' "$TMP/out"
 
+for verb in "plan --rtt $DATA/rtt.csv --mesh $MESH --budget 3" "plan --rtt $DATA/rtt.csv --mesh $MESH --budget 3 --json" \
+    "report --rtt $DATA/rtt.csv --mesh $MESH" "lint $MESH" --version; do
+	rc=0
+	# shellcheck disable=SC2086 # words
+	meshopt $verb >/dev/full 2>"$TMP/err" || rc=$?
+	status 1 "no room for the answer of ${verb%% *}"
+	stderr_has "standard output: No space left on device" "is told"
+	one_sentence "${verb%% *} without room"
+done
+rc=0
+meshopt lint "$MESH" >&- 2>"$TMP/err" || rc=$?
+status 1 "a closed standard output"
+
 run meshopt
 status 2 "no verb"
 run meshopt fly
