@@ -223,9 +223,15 @@ print_notes(const struct plan *plan, const struct input *in)
 	print_needs(plan);
 }
 
+static int
+write_text(FILE *out, const char *text)
+{
+	return fputs(text, out) < 0 || fflush(out) != 0 ? -1 : 0;
+}
+
 /* Beside the target first, then renamed: a reader sees the old plan or the new one. */
 static int
-write_file(const char *path, const char *text)
+replace_file(const char *path, const char *text)
 {
 	size_t n = strlen(path) + 8;
 	char *temp = mem_alloc(n);
@@ -237,8 +243,7 @@ write_file(const char *path, const char *text)
 	if (fd >= 0)
 		out = fdopen(fd, "w");
 	if (out) {
-		r = fputs(text, out) < 0 || fchmod(fd, 0644) < 0 || fflush(out) != 0 ||
-			    fsync(fd) < 0
+		r = write_text(out, text) < 0 || fchmod(fd, 0644) < 0 || fsync(fd) < 0
 			? -1
 			: 0;
 		if (fclose(out) != 0)
@@ -248,9 +253,30 @@ write_file(const char *path, const char *text)
 		if (r < 0)
 			(void)unlink(temp); /* the first failure is the one to tell */
 	}
+	free(temp);
+	return r;
+}
+
+/* What is no file, as /dev/null, is written to: renamed over, it would be gone. */
+static int
+write_file(const char *path, const char *text)
+{
+	char *real = realpath(path, NULL); /* a link stays a link */
+	struct stat st;
+	FILE *out;
+	int r = -1;
+
+	if (!real || stat(real, &st) < 0 || S_ISREG(st.st_mode) ||
+	    S_ISDIR(st.st_mode)) {
+		r = replace_file(real ? real : path, text);
+	} else if ((out = fopen(path, "we"))) {
+		r = write_text(out, text);
+		if (fclose(out) != 0)
+			r = -1;
+	}
 	if (r < 0)
 		log_warn("%s: the plan is not written", path);
-	free(temp);
+	free(real);
 	return r;
 }
 

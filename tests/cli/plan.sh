@@ -47,6 +47,18 @@ plan --budget 3 -o "$TMP/no/such/dir/plan.json"
 status 1 "a plan that cannot be written"
 one_sentence "a plan that cannot be written"
 
+ln -s plan.json "$TMP/link.json"
+plan -o "$TMP/link.json" --budget 2
+check "a link to a plan stays a link" test -L "$TMP/link.json"
+check_eq "and its file is written" "$(grep -c '"state": "add"' "$TMP/plan.json")" 2
+mkfifo "$TMP/fifo"
+grep -c '"state": "add"' "$TMP/fifo" >"$TMP/count" &
+plan -o "$TMP/fifo" --budget 2
+wait $!
+status 0 "a plan into what is no file"
+check "which is written to, not replaced" test -p "$TMP/fifo"
+check_eq "by the whole plan" "$(cat "$TMP/count")" 2
+
 run meshopt plan --rtt "$DATA/rtt.csv" --hub dub --pops hkg,sin --budget 2
 status 0 "roles from options"
 stdout_has "2 of 18 pairs" "two POPs, nine backends"
