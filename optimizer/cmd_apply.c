@@ -104,6 +104,7 @@ static int
 load_plan(const char *path, struct plan **out, struct err *err)
 {
 	FILE *in = fopen(path, "re");
+	struct err why = { "" };
 	char *text = NULL;
 	size_t len = 0, got;
 	int rc;
@@ -120,7 +121,9 @@ load_plan(const char *path, struct plan **out, struct err *err)
 	else if (len > PLAN_BYTES_MAX)
 		rc = err_set(err, "%s: too large for a plan", path);
 	else
-		rc = plan_from_json(text, len, out, err);
+		rc = plan_from_json(text, len, out, &why);
+	if (rc < 0 && why.text[0])
+		rc = err_set(err, "%s: %s", path, why.text);
 	(void)fclose(in); /* only read from */
 	free(text);
 	return rc;

@@ -44,6 +44,7 @@ echo '{"mesh": "edgeproxy"' >"$TMP/cut.json"
 apply "$TMP/cut.json"
 status 1 "a plan that was cut"
 one_sentence "a plan that was cut"
+stderr_has "$TMP/cut.json: line" "and named"
 plan "$TMP/other.json" othermesh direct
 apply "$TMP/other.json"
 status 1 "another mesh's plan"
