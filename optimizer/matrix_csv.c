@@ -234,6 +234,15 @@ check_symmetric(struct reader *r)
 	}
 }
 
+/* Memory ends where bounded_realloc() says. */
+static const char *
+reason(int code)
+{
+	return code == CSV_ENOMEM ? "a cell longer than any name or number: this is "
+				    "not a matrix"
+				  : csv_strerror(code);
+}
+
 static void
 parse(struct reader *r, FILE *in)
 {
@@ -253,7 +262,7 @@ parse(struct reader *r, FILE *in)
 		first = false;
 		if (csv_parse(&csv, block + skip, n - skip, on_field, on_row, r) !=
 		    n - skip)
-			(void)fail(r, "%s", csv_strerror(csv_error(&csv)));
+			(void)fail(r, "%s", reason(csv_error(&csv)));
 	}
 	if (!r->failed && ferror(in))
 		(void)fail(r, "%s", strerror(errno));

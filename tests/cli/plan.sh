@@ -93,6 +93,7 @@ bad "an unknown row" ',a,b\nc,0,1\n' 'c is not named in the first line'
 bad "a short row" ',a,b\na,0\n' 'bad.csv:2: 2 cells, but the first line has 3'
 bad "a long row" ',a,b\r\na,0,1\r\nb,1,0,7\r\n' 'bad.csv:3: more cells'
 bad "an open quote" ',a,b\na,0,"1\n' 'bad.csv:'
+bad "junk without an end" "$(head -c 100000 /dev/zero | tr '\0' x)" 'a cell longer than any name'
 bad "a NUL" ',a,b\na,0,\0\n' 'NUL'
 bad "no such hub" ',b,c\nb,0,1\nc,1,0\n' '--hub: there is no node a'
 printf ',a,b,c\na,0,5,\nb,,0,\nc,7,,0\n' >"$TMP/holes.csv"
