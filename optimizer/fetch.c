@@ -18,6 +18,7 @@
 struct body {
 	char *text;
 	size_t len, cap;
+	bool too_large;
 };
 
 static size_t
@@ -26,7 +27,8 @@ take(char *data, size_t size, size_t n, void *ctx)
 	struct body *b = ctx;
 
 	n *= size;
-	if (n > BODY_MAX - b->len)
+	b->too_large = n > BODY_MAX - b->len;
+	if (b->too_large)
 		return 0; /* libcurl ends the transfer */
 	if (b->len + n + 1 > b->cap) {
 		b->cap = 2 * (b->len + n + 1);
@@ -36,6 +38,22 @@ take(char *data, size_t size, size_t n, void *ctx)
 	b->len += n;
 	b->text[b->len] = '\0';
 	return n;
+}
+
+/* In one line, and nothing that a terminal would obey. */
+static void
+say_status(struct err *err, const char *url, long status, struct body *b)
+{
+	for (size_t i = 0; i < b->len; i++)
+		if ((unsigned char)b->text[i] < 0x20 || b->text[i] == 0x7f)
+			b->text[i] = ' ';
+	if (status == 200)
+		(void)err_set(err, "%s: an empty answer; is that meshopt-collector?",
+		    url);
+	else
+		(void)err_set(err,
+		    "%s: HTTP status %ld%s%.200s; is that meshopt-collector, and well?",
+		    url, status, b->len ? ": " : "", b->len ? b->text : "");
 }
 
 char *
@@ -67,13 +85,17 @@ fetch(const char *base, const char *path, size_t *len, struct err *err)
 		*len = body.len;
 		return body.text;
 	}
-	if (code != CURLE_OK)
+	if (body.too_large)
+		(void)err_set(err,
+		    "%s: the answer is larger than any matrix; is that "
+		    "meshopt-collector?",
+		    url);
+	else if (code != CURLE_OK)
 		(void)err_set(err,
 		    "%s: %s; is meshopt-collector running there and the overlay up?",
 		    url, *why ? why : curl_easy_strerror(code));
 	else
-		(void)err_set(err, "%s: HTTP status %ld: %.200s", url, status,
-		    body.text ? body.text : "");
+		say_status(err, url, status, &body);
 	free(body.text);
 	return NULL;
 }
