@@ -39,23 +39,29 @@ usage(FILE *out)
 	fprintf(out, "\n`meshopt VERB --help` says more; meshopt(1) says all.\n");
 }
 
-/* The program beside this one, so that a tree that is not installed works; else PATH.
+/*
+ * The program beside this one, so that a tree that is not installed works, or in the
+ * sbin beside its bin, which an ordinary user's PATH lacks; else PATH.
  */
 static int
 run_program(const char *verb, char **argv)
 {
-	char self[PATH_MAX], path[PATH_MAX + 32], name[32];
+	char self[PATH_MAX] = "meshopt", path[PATH_MAX + 48], name[32];
+	const char *dir;
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
 	(void)snprintf(name, sizeof(name), "meshopt-%s", verb); /* verbs are short */
 	argv[0] = name;
 	if (n > 0) {
 		self[n] = '\0';
-		(void)snprintf(path, sizeof(path), "%s/%s", dirname(self), name);
-		(void)execv(path, argv); /* returns only on failure: try PATH */
+		dir = dirname(self); /* cuts self */
+		(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+		(void)execv(path, argv); /* returns only on failure: try the next */
+		(void)snprintf(path, sizeof(path), "%s/../sbin/%s", dir, name);
+		(void)execv(path, argv);
 	}
-	(void)execvp(name, argv); /* likewise */
-	log_warn("%s", name);
+	(void)execvp(name, argv);
+	log_warnx("%s: %s; is it installed beside %s?", name, strerror(errno), self);
 	return EXIT_FAILED;
 }
 

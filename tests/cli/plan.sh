@@ -173,6 +173,14 @@ rc=0
 meshopt lint "$MESH" >&- 2>"$TMP/err" || rc=$?
 status 1 "a closed standard output"
 
+mkdir "$TMP/bin" "$TMP/sbin"
+cp "$BUILD/meshopt" "$TMP/bin" && cp "$BUILD/meshopt-prober" "$TMP/sbin"
+run env PATH=/usr/bin:/bin "$TMP/bin/meshopt" prober --version
+status 0 "a daemon is found in the sbin beside bin"
+run env PATH=/usr/bin:/bin "$TMP/bin/meshopt" collector --version
+status 1 "a daemon that is not there"
+stderr_has "is it installed" "is asked for"
+
 run meshopt
 status 2 "no verb"
 run meshopt fly
