@@ -86,6 +86,10 @@ parse(int argc, char **argv, struct plan_cmd *o)
 		usage(stderr);
 		return EXIT_USAGE;
 	}
+	if (!o->q.instance && input_check(&o->q.ask.input, &err) < 0) {
+		log_warnx("%s", err.text);
+		return EXIT_USAGE;
+	}
 	return -1;
 }
 

@@ -353,6 +353,7 @@ cmd_report(int argc, char **argv)
 		{ NULL, 0, NULL, 0 },
 	};
 	struct input_opts opts = { 0 };
+	struct err err;
 	int c, format = 't';
 
 	while ((c = getopt_long(argc, argv, "jh", options, NULL)) != -1) {
@@ -367,6 +368,10 @@ cmd_report(int argc, char **argv)
 	if (optind < argc) {
 		log_warnx("report: \"%s\" is not an option", argv[optind]);
 		usage(stderr);
+		return EXIT_USAGE;
+	}
+	if (input_check(&opts, &err) < 0) {
+		log_warnx("%s", err.text);
 		return EXIT_USAGE;
 	}
 	return report(&opts, format);

@@ -135,10 +135,6 @@ nodes_from_matrix(struct instance *in, const struct matrix *m,
 	if (in->hub == SIZE_MAX)
 		return err_set(err, "--hub: there is no node %s in %s", opts->hub,
 		    opts->rtt);
-	if (!opts->pops && !opts->all_pairs)
-		return err_set(err,
-		    "without a mesh file, --pops NAME,... or --all-pairs "
-		    "must say which pairs talk");
 	if (opts->pops) {
 		pops = flag_names(in, opts->pops, "--pops", opts->rtt, err);
 		if (!pops)
@@ -207,6 +203,7 @@ measure_fetch(const struct input_opts *opts, struct input *in, struct err *err)
 	const char *base = opts->collector ? opts->collector : in->mesh->collector;
 	char path[64];
 	int64_t window_ns = 300 * NS_PER_S; /* as the collector's default */
+	struct err why;
 	size_t len;
 	char *text;
 	int r;
@@ -216,18 +213,16 @@ measure_fetch(const struct input_opts *opts, struct input *in, struct err *err)
 		    "mesh %s names no Collector; --collector URL or --rtt "
 		    "FILE says where the figures come from",
 		    in->mesh->name);
-	if (strlen(base) >= MESH_COLLECTOR_MAX)
-		return err_set(err, "--collector: longer than %d characters",
-		    MESH_COLLECTOR_MAX - 1);
-	if (opts->since && num_duration(opts->since, &window_ns) < 0)
-		return err_set(err, "--since: \"%s\" is not a time such as 5m or 24h",
-		    opts->since);
+	if (opts->since)
+		(void)num_duration(opts->since, &window_ns); /* input_check() has */
 	(void)snprintf(path, sizeof(path), "/api/v1/matrix?window=%lld",
 	    (long long)((window_ns + NS_PER_S - 1) / NS_PER_S)); /* fits */
 	text = fetch(base, path, &len, err);
 	if (!text)
 		return -EIO;
-	r = measure_from_json(text, len, &in->measure, err);
+	r = measure_from_json(text, len, &in->measure, &why);
+	if (r < 0)
+		r = err_set(err, "%s: %s; is that meshopt-collector?", base, why.text);
 	free(text);
 	if (r == 0 && strcmp(in->measure->mesh, in->mesh->name))
 		r = err_set(err, "%s collects for mesh %s, the mesh file is that of %s",
@@ -289,9 +284,11 @@ build(const struct input_opts *opts, struct input *in, struct err *err)
 	return r;
 }
 
-static int
-check_opts(const struct input_opts *opts, struct err *err)
+int
+input_check(const struct input_opts *opts, struct err *err)
 {
+	int64_t window_ns;
+
 	if (opts->rtt && (opts->collector || opts->since))
 		return err_set(err,
 		    "--rtt reads a file: --collector and --since do not "
@@ -306,6 +303,16 @@ check_opts(const struct input_opts *opts, struct err *err)
 		    "NAME picks one POP of a mesh");
 	if (opts->hub && !opts->rtt)
 		return err_set(err, "--hub goes with --rtt FILE");
+	if (opts->hub && !opts->pops && !opts->all_pairs)
+		return err_set(err,
+		    "without a mesh file, --pops NAME,... or --all-pairs "
+		    "must say which pairs talk");
+	if (opts->since && num_duration(opts->since, &window_ns) < 0)
+		return err_set(err, "--since: \"%s\" is not a time such as 5m or 24h",
+		    opts->since);
+	if (opts->collector && strlen(opts->collector) >= MESH_COLLECTOR_MAX)
+		return err_set(err, "--collector: longer than %d characters",
+		    MESH_COLLECTOR_MAX - 1);
 	return 0;
 }
 
@@ -313,7 +320,7 @@ int
 input_load(const struct input_opts *opts, struct input *in, struct err *err)
 {
 	struct matrix **public = &in->by_path[PATH_PUBLIC];
-	int r = check_opts(opts, err);
+	int r = input_check(opts, err);
 
 	memset(in, 0, sizeof(*in));
 	in->instance = mem_alloc(sizeof(*in->instance));

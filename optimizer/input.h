@@ -52,7 +52,13 @@ struct input {
 	size_t strangers; /* rows of the collector whose nodes the mesh lacks */
 };
 
-/* -EINVAL and err for whatever is wrong; input_fini() is right after a failure too. */
+/* Whether the options go together: what is wrong with the command line alone. */
+int input_check(const struct input_opts *opts, struct err *err);
+
+/*
+ * For options that passed input_check().  -EINVAL and err for whatever else is wrong;
+ * input_fini() is right after a failure too.
+ */
 int input_load(const struct input_opts *opts, struct input *in, struct err *err);
 void input_fini(struct input *in);
 

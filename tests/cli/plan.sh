@@ -115,6 +115,16 @@ status 1 "weights that differ by direction"
 plan --budget 1 --weights "$TMP/holes.csv"
 status 1 "weights of other nodes"
 
+for what in "--cap hkg" "--cap -1" "--since 5m" "--hub dub" "--pops hkg"; do
+	# shellcheck disable=SC2086 # words
+	plan --budget 1 $what
+	status 2 "$what is wrong usage"
+	one_sentence "$what"
+done
+run meshopt plan --rtt "$DATA/rtt.csv" --hub dub --budget 1
+status 2 "a hub without POPs"
+run meshopt report --mesh "$MESH" --since soon
+status 2 "a time that is none"
 plan --budget -1
 status 2 "a negative budget"
 plan --budget nan
