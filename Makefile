@@ -16,6 +16,7 @@ BINDIR ?= $(PREFIX)/bin
 SBINDIR ?= $(PREFIX)/sbin
 MANDIR ?= $(PREFIX)/share/man
 UNITDIR ?= $(PREFIX)/lib/systemd/system
+SYSCONFDIR ?= /etc
 PKG_CONFIG ?= pkg-config
 FUZZ_SECONDS ?= 10
 CFLAGS ?= -O2 -g
@@ -131,7 +132,8 @@ MAN5 := $(wildcard */*.5)
 MAN8 := $(wildcard */*.8)
 install: all
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SBINDIR) $(DESTDIR)$(UNITDIR) \
-	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8
+	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 \
+	    $(DESTDIR)$(SYSCONFDIR)/meshopt
 	install -m 0755 build/meshopt $(DESTDIR)$(BINDIR)
 	install -m 0755 build/meshopt-prober build/meshopt-collector $(DESTDIR)$(SBINDIR)
 	install -m 0644 $(MAN1) $(DESTDIR)$(MANDIR)/man1
