@@ -46,15 +46,47 @@ fail(struct reader *r, const char *fmt, ...)
 	return err_set(r->err, "%s:%u: %s", r->path, r->line, what);
 }
 
+/*
+ * Bytes of the character at s, 0 if it is none that RFC 3629 allows.  A name in another
+ * encoding could not stand in a plan, which is JSON.
+ */
+static size_t
+utf8_len(const unsigned char *s, size_t left)
+{
+	/* Of two, three and four bytes: the largest lead, the least code point. */
+	static const uint32_t lead[] = { 0xdf, 0xef, 0xf4 };
+	static const uint32_t least[] = { 0x80, 0x800, 0x10000 };
+	uint32_t c = s[0];
+	size_t n = 0;
+
+	if (c < 0x80)
+		return 1;
+	while (n < 3 && c > lead[n])
+		n++;
+	if (c < 0xc2 || n == 3 || left < n + 2)
+		return 0;
+	c &= 0x1fu >> n;
+	for (size_t i = 1; i < n + 2; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (s[i] & 0x3fu);
+	}
+	return c < least[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) ? 0 : n + 2;
+}
+
 /* Names of data sets are freer than those of a mesh file: "Sao Paulo", "N.Virginia". */
 static bool
 name_ok(const char *s, size_t len)
 {
+	size_t n;
+
 	if (len == 0 || len >= MESH_NAME_MAX)
 		return false;
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)s[i] < 0x20 || s[i] == 0x7f)
+	for (size_t i = 0; i < len; i += n) {
+		n = utf8_len((const unsigned char *)s + i, len - i);
+		if (n == 0 || (unsigned char)s[i] < 0x20 || s[i] == 0x7f)
 			return false;
+	}
 	return true;
 }
 
@@ -64,8 +96,10 @@ take_heading(struct reader *r, const char *s, size_t len)
 	if (r->column == 0)
 		return;
 	if (!name_ok(s, len)) {
-		(void)fail(r, "column %zu: the first line must name each column",
-		    r->column + 1);
+		(void)fail(r,
+		    "column %zu: the first line must name each column, in UTF-8 and up "
+		    "to %d bytes",
+		    r->column + 1, MESH_NAME_MAX - 1);
 		return;
 	}
 	for (size_t i = 0; i < r->n_names; i++) {
