@@ -20,7 +20,10 @@ void flow_free(struct flow *f);
 
 void flow_left(struct flow *f, size_t vertex, uint32_t capacity);
 void flow_right(struct flow *f, size_t vertex, uint32_t capacity);
-/* An edge of capacity 1 and value > 0; edges are numbered from 0 in this order. */
+/*
+ * An edge of capacity 1 and value > 0; edges are numbered from 0 in this order.  Those
+ * of one left vertex come by falling value, and all before the first flow_augment().
+ */
 void flow_edge(struct flow *f, size_t left, size_t right, int64_t value);
 
 /*
@@ -28,6 +31,9 @@ void flow_edge(struct flow *f, size_t left, size_t right, int64_t value);
  * makes it part of the flow.  0 when there is none; then nothing changes.
  */
 int64_t flow_augment(struct flow *f);
+
+/* Arcs looked at so far: what a limit can count that must not depend on the machine. */
+uint64_t flow_work(const struct flow *f);
 
 /* Is this edge used now? */
 bool flow_used(const struct flow *f, size_t edge);

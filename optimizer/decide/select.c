@@ -8,11 +8,11 @@
 #include "optimizer/decide/flow.h"
 
 /*
- * Work limit of branch and bound, in augmentations over all its flows.  A limit in
- * seconds would make the plan depend on the machine.  30 nodes, any pair, limits that
- * bind: proven with a few thousand.
+ * Work limit of branch and bound, in arcs looked at over all its flows: about half a
+ * second.  A limit in seconds would make the plan depend on the machine.
  */
-#define AUGMENTATIONS_MAX 100000
+#define WORK_MAX  100000000
+#define EDGE_WORK 32 /* what an edge costs before the search, in the same unit */
 
 enum fate { FREE, IN, OUT };
 
@@ -32,7 +32,7 @@ struct search {
 	bool *best;
 	int64_t best_value;
 	int64_t open_bound; /* largest bound of a branch that was given up */
-	size_t augmentations;
+	uint64_t work;
 };
 
 static void
@@ -166,7 +166,6 @@ relax(struct search *s)
 		flow_edge(f, p->edges[i].b, p->edges[i].a, p->edges[i].value);
 	}
 	for (uint64_t left = budget - fixed; !broken && left > 0; left--) {
-		s->augmentations++;
 		gain = flow_augment(f);
 		if (gain == 0)
 			break;
@@ -179,6 +178,7 @@ relax(struct search *s)
 			k += 2;
 		}
 	}
+	s->work += flow_work(f) + EDGE_WORK * p->n_edges;
 	flow_free(f);
 	return broken ? -1 : value + twice / 2;
 }
@@ -231,15 +231,14 @@ branch(struct search *s)
 	if (bound <= s->best_value || split == p->n_edges)
 		return; /* without halves the relaxation is the selection just rounded
 			 */
-	if (s->augmentations > AUGMENTATIONS_MAX) {
-		if (bound > s->open_bound)
-			s->open_bound = bound;
-		return;
-	}
 	s->fate[split] = IN;
-	branch(s);
+	if (s->work < WORK_MAX)
+		branch(s);
 	s->fate[split] = OUT;
-	branch(s);
+	if (s->work < WORK_MAX)
+		branch(s);
+	else if (bound > s->open_bound)
+		s->open_bound = bound; /* holds for both sides */
 	s->fate[split] = FREE;
 }
 
@@ -266,6 +265,16 @@ take_by_branching(const struct problem *p, bool *taken, int64_t *bound)
 	return value;
 }
 
+static size_t
+count(const bool *taken, size_t n)
+{
+	size_t sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += taken[i];
+	return sum;
+}
+
 void
 select_edges(const struct edge *edges, size_t n_edges, const uint32_t *limit,
     size_t n_vertices, uint32_t budget, struct selection *out)
@@ -286,7 +295,8 @@ select_edges(const struct edge *edges, size_t n_edges, const uint32_t *limit,
 		take_by_flow(&p, side, out);
 	} else {
 		out->value = take_by_branching(&p, out->taken, &out->bound);
-		if (p.budget < n_edges) {
+		/* The value is concave in the budget: one not used up is enough. */
+		if (p.budget < n_edges && count(out->taken, n_edges) == p.budget) {
 			p.budget++;
 			out->next = take_by_branching(&p, NULL, &unused) - out->value;
 		}

@@ -64,6 +64,21 @@ status 0 "roles from options"
 stdout_has "2 of 18 pairs" "two POPs, nine backends"
 run meshopt plan --rtt "$DATA/rtt.csv" --hub dub --all-pairs --budget 2 --cap 1
 status 0 "any pair under a limit"
+# 300 nodes, 44,551 pairs: the search must come to an end, and say how far it got.
+awk 'BEGIN {
+	for (i = 0; i < 300; i++) printf ",n%d", i
+	for (i = 0; i < 300; i++) {
+		printf "\nn%d", i
+		for (j = 0; j < 300; j++) {
+			a = i < j ? i : j; b = i < j ? j : i
+			printf ",%d", i == j ? 0 : 20 + (a * 7919 + b * 104729) % 281
+		}
+	}
+	print ""
+}' >"$TMP/large.csv"
+run timeout 60 meshopt plan --rtt "$TMP/large.csv" --hub n0 --all-pairs --budget 150 --cap 2
+status 0 "any pair of 300 nodes under a limit that binds"
+stdout_has "150 of 44551 pairs" "and the budget is used"
 # A shuffled file gives the same plan, byte for byte.
 meshopt plan --rtt "$DATA/rtt.csv" --hub dub --all-pairs --budget 9 --json >"$TMP/a.json"
 awk -F, -v OFS=, 'NR == 1 { $2 = $2; print; next } { row[NR] = $0 }
