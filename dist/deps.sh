@@ -15,6 +15,7 @@ set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 
 build="gcc make pkg-config libc6-dev libev-dev libmnl-dev libjansson-dev libcsv-dev
+zlib1g-dev
 libmicrohttpd-dev libcurl4-openssl-dev libsqlite3-dev libsodium-dev"
 check="libcmocka-dev clang libclang-rt-14-dev clang-format valgrind mandoc shellcheck curl git
 iproute2 procps sqlite3 util-linux"

@@ -25,6 +25,10 @@ refuse "optimizer/ includes a sibling" "$include\"(prober|collector|tests)/" \
     optimizer/*.[ch] optimizer/*/*.[ch]
 # Deciding is pure: it knows nothing of the wing that changes the kernel.
 refuse "deciding includes applying" "$include\"optimizer/apply/" optimizer/decide/*.[ch]
+# What verifies a plan shares nothing with what made it but the question itself.
+refuse "verifying includes the solver" \
+    "$include\"optimizer/decide/(solve|select|flow|greedy|improve|relay|lagrange|branch|dual)" \
+    optimizer/verify/*.[ch]
 refuse "a path that does not start at the root" "$include\"[^/\"]*\"" \
     common/*.[ch] prober/*.[ch] collector/*.[ch] optimizer/*.[ch] optimizer/*/*.[ch]
 
@@ -48,6 +52,7 @@ fence 'ev\.h' prober/main.c 'prober/loop.[ch]' 'prober/upload.[ch]' collector/ma
 fence 'libmnl/.*' common/fib.c 'optimizer/apply/kernel_*.[ch]'
 fence 'jansson\.h' '*_json.c' 'collector/api*.c' 'optimizer/cmd_*.c'
 fence 'csv\.h' optimizer/matrix_csv.c
+fence 'zlib\.h' optimizer/history_read.c
 fence 'sqlite3\.h' collector/store_sqlite.c
 fence 'microhttpd\.h' 'collector/http*.[ch]'
 fence 'curl/.*' 'prober/upload.[ch]' optimizer/fetch.c prober/main.c
@@ -62,6 +67,8 @@ for file in common/*.c prober/*.c collector/*.c optimizer/*.c optimizer/*/*.c; d
 	collector/http*.c | collector/store_*.c | collector/writer.c | collector/listen.c) continue ;;
 	collector/api*.c | collector/options.c | collector/roster.c) continue ;;
 	optimizer/cmd_*.c | optimizer/fetch.c | optimizer/input.c | optimizer/matrix_csv.c) continue ;;
+	optimizer/curve.c | optimizer/instance_file.c | optimizer/plan_opts.c) continue ;;
+	optimizer/policy_conf.c | optimizer/history_read.c) continue ;;
 	optimizer/table.c | optimizer/apply/kernel_*.c | optimizer/apply/run*.c) continue ;;
 	esac
 	refuse "core file does I/O, logs or reads the clock" \

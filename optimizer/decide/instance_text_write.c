@@ -60,8 +60,7 @@ write_pair(const struct instance *in, const struct pair *p, FILE *out)
 	fprintf(out, "demand %s %s %" PRId64 "\n", a, b, p->weight);
 	if (p->hub_us != PLAN_UNKNOWN)
 		fprintf(out, "hubpath %s %s %" PRId64, a, b, p->hub_us);
-	if (p->hub_us != PLAN_UNKNOWN && p->hub_lo_us > 0 &&
-	    p->hub_lo_us < p->hub_us)
+	if (p->hub_us != PLAN_UNKNOWN && p->hub_lo_us > 0 && p->hub_lo_us < p->hub_us)
 		fprintf(out, " lo %" PRId64, p->hub_lo_us);
 	if (p->hub_us != PLAN_UNKNOWN)
 		fputc('\n', out);

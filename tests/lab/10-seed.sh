@@ -99,8 +99,8 @@ done
 # --- the plan ---
 
 title "Which three tunnels are worth having? Hong Kong's view"
-shown hkg meshopt plan --mesh "$MESH" --pop hkg --budget 3
-n hkg meshopt plan --mesh "$MESH" --pop hkg --budget 3 --no-relays -o "$TMP/plan.json" \
+shown hkg meshopt plan --mesh "$MESH" --pop hkg --budget 3 --min-samples 5
+n hkg meshopt plan --mesh "$MESH" --pop hkg --budget 3 --min-samples 5 --no-relays -o "$TMP/plan.json" \
     --csv >"$TMP/plan.csv" 2>"$RES/plan.err"
 for node in "${FAR[@]}"; do
 	row=$(awk -F, -v a="$node" '$1 == a || $2 == a { print $3, $4 }' "$TMP/plan.csv")
@@ -109,7 +109,7 @@ for node in "${FAR[@]}"; do
 done
 later check_eq "the plan has three tunnels" "$(grep -c add "$TMP/plan.csv")" 3
 title "The same question for the whole mesh, any two nodes"
-shown hkg meshopt plan --mesh "$MESH" --all-pairs --budget 3
+shown hkg meshopt plan --mesh "$MESH" --all-pairs --budget 3 --min-samples 5
 
 # --- the switch, under traffic ---
 
