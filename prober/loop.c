@@ -132,7 +132,7 @@ loop_new(const struct loop_opts *opts, struct loop **out, struct err *err)
 	watch_signal(l, &l->term, SIGTERM, on_stop);
 	watch_signal(l, &l->interrupt, SIGINT, on_stop);
 	watch_signal(l, &l->hup, SIGHUP, on_hup);
-	rc = upload_new(l->ev, opts->collector, &l->upload, err);
+	rc = upload_new(l->ev, opts->collector, opts->spool, &l->upload, err);
 	if (rc < 0) {
 		loop_free(l);
 		return rc;
@@ -163,5 +163,6 @@ void
 loop_run(struct loop *l)
 {
 	tick_again(l, TICK_NS);
+	upload_start(l->upload);
 	ev_run(l->ev, 0);
 }

@@ -9,11 +9,13 @@
 #include "prober/engine.h"
 
 struct loop;
+struct spool;
 
 struct loop_opts {
 	struct engine_opts engine; /* report and ctx are set here */
 	struct engine_roster roster;
 	const char *collector; /* base URL */
+	struct spool *spool;   /* the caller's, and outlives the loop */
 	/* SIGHUP: reads the mesh again and calls engine_reload(). */
 	void (*reload)(struct engine *e, void *ctx);
 	void *ctx;

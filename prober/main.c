@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * meshopt-prober: measures the paths from this node to every other and reports them to
- * the collector.  Here: options, who we are, privileges, and the order in which things
+ * the collector.  Here: who we are, privileges, and the order in which things
  * start and stop.  meshopt-prober(8) describes it.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,140 +14,14 @@
 #include "common/caps.h"
 #include "common/log.h"
 #include "common/mem.h"
-#include "common/num.h"
 #include "common/sdnotify.h"
-#include "common/version.h"
-#include "common/version.h"
 #include "prober/loop.h"
+#include "prober/options.h"
 #include "prober/roster.h"
-
-#define PERIOD_NS      NS_PER_S
-#define INTERVAL_NS    (10 * NS_PER_S)
-#define TIMEOUT_NS     (3 * NS_PER_S) /* six times the longest path of the Internet */
-#define PERIOD_MIN_NS  (10 * NS_PER_MS)
-#define TIMEOUT_MAX_NS (60 * NS_PER_S) /* a report holds no longer RTT */
-
-struct config {
-	const char *mesh_path;
-	const char *node;      /* NULL: found by this machine's addresses */
-	const char *collector; /* NULL: from the mesh file */
-	int64_t period_ns, interval_ns, timeout_ns;
-	bool verbose;
-};
-
-static const char usage[] =
-    "usage: meshopt-prober [-v] [--mesh FILE] [--node NAME] [--collector URL]\n"
-    "                      [--period TIME] [--interval TIME] [--timeout TIME]\n"
-    "       meshopt-prober --help | --version\n";
-static const char help[] =
-    "\n"
-    "  --mesh FILE      the mesh file (" MESH_DEFAULT_PATH ")\n"
-    "  --node NAME      which node this is (found by this machine's addresses)\n"
-    "  --collector URL  where reports go (Collector of the mesh file)\n"
-    "  --period TIME    between two probes of one target (1s)\n"
-    "  --interval TIME  of a report (10s)\n"
-    "  --timeout TIME   after which a probe is lost (3s)\n"
-    "  -v, --verbose    say more on stderr\n"
-    "\n"
-    "TIME is a number with ms, s, m, h or d.  See meshopt-prober(8).\n";
-
-static void
-usage_error(void)
-{
-	fputs(usage, stderr);
-	exit(2);
-}
-
-static int64_t
-duration(const char *option, const char *text)
-{
-	int64_t ns;
-
-	if (num_duration(text, &ns) < 0) {
-		log_warnx("--%s %s: not a time such as 500ms, 10s or 1m", option, text);
-		usage_error();
-	}
-	return ns;
-}
-
-static void
-read_options(struct config *c, int argc, char **argv)
-{
-	static const struct option longs[] = {
-		{ "mesh", required_argument, NULL, 'm' },
-		{ "node", required_argument, NULL, 'n' },
-		{ "collector", required_argument, NULL, 'c' },
-		{ "period", required_argument, NULL, 'p' },
-		{ "interval", required_argument, NULL, 'i' },
-		{ "timeout", required_argument, NULL, 't' },
-		{ "verbose", no_argument, NULL, 'v' },
-		{ "version", no_argument, NULL, 'V' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
-	int option;
-
-	while ((option = getopt_long(argc, argv, "vh", longs, NULL)) != -1) {
-		switch (option) {
-		case 'm':
-			c->mesh_path = optarg;
-			break;
-		case 'n':
-			c->node = optarg;
-			break;
-		case 'c':
-			c->collector = optarg;
-			break;
-		case 'p':
-			c->period_ns = duration("period", optarg);
-			break;
-		case 'i':
-			c->interval_ns = duration("interval", optarg);
-			break;
-		case 't':
-			c->timeout_ns = duration("timeout", optarg);
-			break;
-		case 'v':
-			c->verbose = true;
-			break;
-		case 'V':
-			puts("meshopt-prober " MESHOPT_VERSION);
-			exit(0);
-		case 'h':
-			fputs(usage, stdout);
-			fputs(help, stdout);
-			exit(0);
-		default:
-			usage_error();
-		}
-	}
-	if (optind < argc) {
-		log_warnx("%s: this program takes options only", argv[optind]);
-		usage_error();
-	}
-}
-
-static void
-check_options(const struct config *c)
-{
-	const char *fault = NULL;
-
-	if (c->period_ns < PERIOD_MIN_NS)
-		fault = "--period: under 10ms; a target is not to be flooded";
-	else if (c->interval_ns < c->period_ns)
-		fault = "--interval: shorter than --period";
-	else if (c->interval_ns > REPORT_LENGTH_MAX_MS / 2 * NS_PER_MS)
-		fault = "--interval: over 30m";
-	else if (c->timeout_ns > TIMEOUT_MAX_NS)
-		fault = "--timeout: over 60s";
-	if (!fault)
-		return;
-	log_warnx("%s", fault);
-	usage_error();
-}
+#include "prober/spool.h"
 
 struct reloader {
-	const struct config *config;
+	const struct options *config;
 	struct roster *roster;
 };
 
@@ -173,7 +46,7 @@ reload(struct engine *e, void *ctx)
 
 /* The URL without its last slash, or an error that says what to do. */
 static int
-find_collector(const struct config *c, const struct mesh *mesh,
+find_collector(const struct options *c, const struct mesh *mesh,
     char out[MESH_COLLECTOR_MAX], struct err *err)
 {
 	const char *url = c->collector ? c->collector : mesh->collector;
@@ -198,6 +71,19 @@ find_collector(const struct config *c, const struct mesh *mesh,
 }
 
 static void
+say_spool(const struct spool *spool)
+{
+	struct spool_stats stats = spool_stats(spool);
+
+	if (stats.damaged)
+		log_warnx("spool %s: %llu damaged bytes passed over", spool_dir(spool),
+		    (unsigned long long)stats.damaged);
+	if (stats.reports)
+		log_info("spool %s: %llu reports of a former run wait",
+		    spool_dir(spool), (unsigned long long)stats.reports);
+}
+
+static void
 say_start(const struct roster *r, const struct pinger *p, const char *collector)
 {
 	log_info("%s of mesh %s: %zu targets, %s, stamps %s, reports to %s",
@@ -206,7 +92,7 @@ say_start(const struct roster *r, const struct pinger *p, const char *collector)
 }
 
 static int
-run(const struct config *c, struct roster *roster, struct err *err)
+run(const struct options *c, struct roster *roster, struct err *err)
 {
 	struct reloader reloader = { c, roster };
 	struct pinger_opts pinger_opts = { .timeout_ns = c->timeout_ns };
@@ -230,6 +116,9 @@ run(const struct config *c, struct roster *roster, struct err *err)
 		(void)err_code(err, -rc, "rtnetlink: %s", strerror(-rc));
 		goto out;
 	}
+	rc = spool_open(c->spool, SPOOL_BYTES_MAX, &opts.spool, err);
+	if (rc < 0)
+		goto out;
 	rc = caps_keep(CAPS_BIT(CAP_NET_RAW));
 	if (rc < 0) {
 		(void)err_code(err, -rc, "dropping capabilities: %s", strerror(-rc));
@@ -239,12 +128,14 @@ run(const struct config *c, struct roster *roster, struct err *err)
 	if (rc < 0)
 		goto out;
 	say_start(roster, opts.engine.pinger, collector);
+	say_spool(opts.spool);
 	if (sdnotify("READY=1") < 0)
 		log_warnx("NOTIFY_SOCKET: nobody there; systemd may time out");
 	loop_run(loop);
 	(void)sdnotify("STOPPING=1"); /* a courtesy: systemd sees the exit anyway */
 out:
 	loop_free(loop);
+	spool_free(opts.spool);
 	fib_close(opts.engine.fib);
 	pinger_free(opts.engine.pinger);
 	return rc;
@@ -253,15 +144,13 @@ out:
 int
 main(int argc, char **argv)
 {
-	struct config c = { MESH_DEFAULT_PATH, NULL, NULL, PERIOD_NS, INTERVAL_NS,
-		TIMEOUT_NS, false };
+	struct options c;
 	struct roster roster = { 0 };
 	struct err err;
 	int rc;
 
 	log_init("meshopt-prober", false);
-	read_options(&c, argc, argv);
-	check_options(&c);
+	options_read(&c, argc, argv);
 	log_init("meshopt-prober", c.verbose);
 	(void)signal(SIGPIPE, SIG_IGN); /* a TLS library may write to a closed socket */
 	rc = roster_load(&roster, c.mesh_path, c.node, &err);

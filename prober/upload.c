@@ -22,13 +22,12 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
-#include "prober/backlog.h"
 #include "prober/retry.h"
+#include "prober/spool.h"
+#include "prober/upload_curl.h"
 
-#define CONNECT_TIMEOUT_MS 5000L
-#define REQUEST_TIMEOUT_MS 15000L /* a slow disk under the collector's commit */
-#define ANSWER_MAX	   120	  /* of the collector's own words, for the log */
-#define SOCKETS		   4 /* one request: one socket, two during happy eyeballs */
+#define ANSWER_MAX 120 /* of the collector's own words, for the log */
+#define SOCKETS	   4   /* one request: one socket, two during happy eyeballs */
 
 #define URL_PATH "/api/v1/reports"
 
@@ -46,12 +45,13 @@ struct upload {
 	ev_timer curl_timer; /* when libcurl wants to be called */
 	ev_timer retry;	     /* the pause after a failure */
 	struct watch watches[SOCKETS];
-	struct backlog *waiting;
-	struct body sending; /* data NULL: nothing is under way */
+	struct spool *spool;	   /* borrowed */
+	struct spool_item sending; /* data NULL: nothing is under way */
 	struct retry policy;
 	bool away;
-	uint64_t refused;    /* reports dropped for a 4xx, in a row */
-	uint64_t overflowed; /* of waiting, when the collector went away */
+	uint64_t refused; /* reports dropped for a 4xx, in a row */
+	uint64_t dropped; /* of the spool, when the collector went away */
+	int disk;	  /* errno that the spool had when we last looked */
 	char answer[ANSWER_MAX + 1];
 	size_t answer_len;
 };
@@ -69,30 +69,35 @@ pause_ms(struct upload *u, uint32_t ms)
 static void
 log_away(struct upload *u, const char *why)
 {
+	const char *dir = spool_dir(u->spool);
+
 	if (u->away)
 		return;
 	u->away = true;
-	u->overflowed = backlog_overflowed(u->waiting);
-	log_warnx("collector %s: away: %s%s%s; reports wait in memory", u->url, why,
-	    u->answer[0] ? ": " : "", u->answer);
+	u->dropped = spool_stats(u->spool).dropped;
+	log_warnx("collector %s: away: %s%s%s; reports wait %s%s", u->url, why,
+	    u->answer[0] ? ": " : "", u->answer, dir ? "in " : "in memory",
+	    dir ? dir : "");
 }
 
 static void
 log_back(struct upload *u)
 {
+	struct spool_stats stats = spool_stats(u->spool);
+
 	if (!u->away)
 		return;
 	u->away = false;
-	log_info("collector %s: back, %zu reports waiting, %llu lost meanwhile", u->url,
-	    backlog_count(u->waiting),
-	    (unsigned long long)(backlog_overflowed(u->waiting) - u->overflowed));
+	log_info("collector %s: back, %llu reports waiting, %llu lost meanwhile",
+	    u->url, (unsigned long long)stats.reports - 1, /* without this one */
+	    (unsigned long long)(stats.dropped - u->dropped));
 }
 
 static void
 keep(struct upload *u, uint32_t ms, const char *why)
 {
-	backlog_put(u->waiting, u->sending);
-	u->sending = (struct body){ 0 };
+	free(u->sending.data); /* the spool has it */
+	u->sending = (struct spool_item){ 0 };
 	log_away(u, why);
 	pause_ms(u, ms);
 }
@@ -137,8 +142,9 @@ finish(struct upload *u, CURLcode code)
 		log_refused(u, http);
 	else
 		u->refused = 0;
+	spool_done(u->spool, u->sending.id);
 	free(u->sending.data);
-	u->sending = (struct body){ 0 };
+	u->sending = (struct spool_item){ 0 };
 	start(u);
 }
 
@@ -266,7 +272,7 @@ keep_answer(char *data, size_t size, size_t n, void *ctx)
 static void
 start(struct upload *u)
 {
-	u->sending = backlog_take(u->waiting);
+	u->sending = spool_newest(u->spool);
 	if (!u->sending.data)
 		return;
 	u->answer_len = 0;
@@ -278,49 +284,17 @@ start(struct upload *u)
 		keep(u, retry_judge(&u->policy, 0, 0).pause_ms, "out of memory");
 }
 
-static CURLcode
-set_options(struct upload *u, const char *url)
-{
-	CURL *c = u->easy;
-	CURLcode rc = CURLE_OK;
-	struct {
-		CURLoption option;
-		long value;
-	} longs[] = {
-		{ CURLOPT_POST, 1 },
-		{ CURLOPT_NOSIGNAL, 1 },
-		{ CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS },
-		{ CURLOPT_TIMEOUT_MS, REQUEST_TIMEOUT_MS },
-	};
-
-	for (size_t i = 0; rc == CURLE_OK && i < sizeof(longs) / sizeof(longs[0]); i++)
-		rc = curl_easy_setopt(c, longs[i].option, longs[i].value);
-	if (rc == CURLE_OK)
-		rc = curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
-	if (rc == CURLE_OK)
-		rc = curl_easy_setopt(c, CURLOPT_URL, url);
-	/* The collector knows us by our address, which a proxy would replace. */
-	if (rc == CURLE_OK)
-		rc = curl_easy_setopt(c, CURLOPT_NOPROXY, "*");
-	if (rc == CURLE_OK)
-		rc = curl_easy_setopt(c, CURLOPT_HTTPHEADER, u->headers);
-	if (rc == CURLE_OK)
-		rc = curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, keep_answer);
-	if (rc == CURLE_OK)
-		rc = curl_easy_setopt(c, CURLOPT_WRITEDATA, u);
-	return rc;
-}
-
 int
-upload_new(struct ev_loop *loop, const char *url, struct upload **out, struct err *err)
+upload_new(struct ev_loop *loop, const char *url, struct spool *spool,
+    struct upload **out, struct err *err)
 {
 	struct upload *u = mem_alloc(sizeof(*u));
 	char full[MESH_COLLECTOR_MAX + sizeof(URL_PATH)];
-	CURLcode rc = CURLE_FAILED_INIT;
+	int rc = CURLE_FAILED_INIT;
 
 	u->loop = loop;
 	u->url = mem_strdup(url);
-	u->waiting = backlog_new(UPLOAD_QUEUE_MAX);
+	u->spool = spool;
 	(void)!getrandom(&u->policy.random, sizeof(u->policy.random),
 	    0);		       /* cannot fail for 8 bytes */
 	u->policy.random |= 1; /* 0 is a fixed point */
@@ -329,17 +303,15 @@ upload_new(struct ev_loop *loop, const char *url, struct upload **out, struct er
 	u->curl_timer.data = u->retry.data = u;
 	u->multi = curl_multi_init();
 	u->easy = curl_easy_init();
-	u->headers = curl_slist_append(NULL, "Content-Type: " REPORT_MEDIA_TYPE);
-	/* An empty Expect: no round trip of "100 Continue" before the body. */
-	u->headers = curl_slist_append(u->headers, "Expect:");
+	u->headers = upload_curl_headers();
 	(void)snprintf(full, sizeof(full), "%s" URL_PATH,
 	    url); /* length checked by main */
 	if (u->multi && u->easy && u->headers)
-		rc = set_options(u, full);
+		rc = upload_curl_options(u->easy, full, u->headers, keep_answer, u);
 	if (rc != CURLE_OK) {
 		upload_free(u);
 		return err_code(err, ENOTSUP, "collector %s: libcurl: %s", url,
-		    curl_easy_strerror(rc));
+		    curl_easy_strerror((CURLcode)rc));
 	}
 	/* These options cannot fail: curl_multi_setopt(3). */
 	(void)curl_multi_setopt(u->multi, CURLMOPT_SOCKETFUNCTION, set_socket);
@@ -365,25 +337,43 @@ upload_free(struct upload *u)
 	ev_timer_stop(u->loop, &u->curl_timer);
 	ev_timer_stop(u->loop, &u->retry);
 	free(u->sending.data);
-	backlog_free(u->waiting);
 	free(u->url);
 	free(u);
+}
+
+/* Words when the disk begins to fail, and when it is well again. */
+static void
+watch_disk(struct upload *u)
+{
+	int code = spool_stats(u->spool).code;
+
+	if (code && code != u->disk)
+		log_warnx("spool %s: %s; reports wait in memory", spool_dir(u->spool),
+		    strerror(code));
+	else if (!code && u->disk)
+		log_info("spool %s: can be written again", spool_dir(u->spool));
+	u->disk = code;
 }
 
 void
 upload_push(struct upload *u, const struct report *r)
 {
 	uint8_t *buf = mem_alloc(REPORT_BYTES_MAX);
-	struct body body = { .len = report_encode(r, buf, REPORT_BYTES_MAX) };
+	size_t len = report_encode(r, buf, REPORT_BYTES_MAX);
 
-	if (body.len) {
-		body.data = mem_grow(buf, body.len, 1);
-		backlog_put(u->waiting, body);
-	} else {
+	if (len)
+		spool_put(u->spool, buf, len);
+	else
 		log_warnx("report of %zu rows does not fit into %d bytes; dropped",
 		    r->n_rows, REPORT_BYTES_MAX);
-		free(buf);
-	}
+	free(buf);
+	watch_disk(u);
+	upload_start(u);
+}
+
+void
+upload_start(struct upload *u)
+{
 	if (!u->sending.data && !ev_is_active(&u->retry))
 		start(u);
 }
@@ -391,5 +381,5 @@ upload_push(struct upload *u, const struct report *r)
 bool
 upload_is_idle(const struct upload *u)
 {
-	return (!u->sending.data && !backlog_count(u->waiting)) || u->away;
+	return (!u->sending.data && !spool_stats(u->spool).reports) || u->away;
 }

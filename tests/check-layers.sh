@@ -55,7 +55,7 @@ fence 'csv\.h' optimizer/matrix_csv.c
 fence 'zlib\.h' optimizer/history_read.c
 fence 'sqlite3\.h' collector/store_sqlite.c
 fence 'microhttpd\.h' 'collector/http*.[ch]'
-fence 'curl/.*' 'prober/upload.[ch]' optimizer/fetch.c prober/main.c
+fence 'curl/.*' 'prober/upload*.[ch]' optimizer/fetch.c prober/main.c
 fence 'sodium\.h' 'common/*.c'
 
 # Core reads no clock, opens nothing and logs nothing. The edge is named here.
@@ -64,6 +64,7 @@ for file in common/*.c prober/*.c collector/*.c optimizer/*.c optimizer/*/*.c; d
 	*/main.c | common/log.c | common/clock.c | common/mem.c | common/mesh.c) continue ;;
 	common/fib.c | common/pinger*.c | common/sdnotify.c) continue ;;
 	prober/loop.c | prober/upload.c | prober/engine.c | prober/roster.c) continue ;;
+	prober/options.c | prober/spool.c | prober/spool_dir.c) continue ;;
 	collector/http*.c | collector/store_*.c | collector/writer.c | collector/listen.c) continue ;;
 	collector/api*.c | collector/options.c | collector/roster.c) continue ;;
 	optimizer/cmd_*.c | optimizer/fetch.c | optimizer/input.c | optimizer/matrix_csv.c) continue ;;
