@@ -95,13 +95,13 @@ echo_key_new(struct echo_key *key)
 }
 
 void
-echo_build(const struct echo_key *key, const struct echo *e, uint8_t *out, size_t len)
+echo_build_head(const struct echo_key *key, const struct echo *e,
+    uint8_t out[ECHO_HEAD], size_t len)
 {
 	uint8_t *payload = out + ECHO_HEADER;
 
-	assert(len >= ECHO_HEADER + ECHO_PAYLOAD_MIN);
-	assert(len <= ECHO_HEADER + ECHO_PAYLOAD_MAX);
-	memset(out, 0, len);
+	assert(len >= ECHO_HEAD && len <= ECHO_HEADER + ECHO_PAYLOAD_MAX);
+	memset(out, 0, ECHO_HEADER);
 	out[0] = e->target.family == AF_INET ? ICMP_ECHO : ICMP6_ECHO_REQUEST;
 	put16(out + 4, e->id);
 	put16(out + 6, (uint16_t)e->seq);
@@ -110,33 +110,99 @@ echo_build(const struct echo_key *key, const struct echo *e, uint8_t *out, size_
 	put32(payload + 16, e->slot);
 	put32(payload + 20, (uint32_t)(len - ECHO_HEADER));
 	if (e->target.family == AF_INET)
-		put16(out + 2, checksum(out, len));
+		put16(out + 2, checksum(out, ECHO_HEAD));
+}
+
+void
+echo_build(const struct echo_key *key, const struct echo *e, uint8_t *out, size_t len)
+{
+	echo_build_head(key, e, out, len);
+	memset(out + ECHO_HEAD, 0, len - ECHO_HEAD);
+}
+
+/* The fields of a message to or from an address, if its tag says that they are ours. */
+static int
+read_fields(const struct echo_key *key, const uint8_t *msg, const struct addr *target,
+    struct echo *out)
+{
+	const uint8_t *payload = msg + ECHO_HEADER;
+	uint8_t want[TAG_BYTES];
+	struct echo e = { .target = *target };
+
+	e.id = get16(msg + 4);
+	e.seq = get64(payload + 8);
+	e.slot = get32(payload + 16);
+	tag(key, &e, get32(payload + 20), want);
+	if (get16(msg + 6) != (uint16_t)e.seq ||
+	    sodium_memcmp(want, payload, TAG_BYTES))
+		return -EBADMSG;
+	*out = e;
+	return 0;
 }
 
 int
 echo_parse(const struct echo_key *key, const uint8_t *msg, size_t len,
     const struct addr *from, struct echo *out)
 {
-	const uint8_t *payload = msg + ECHO_HEADER;
-	uint8_t want[TAG_BYTES];
-	struct echo e = { .target = *from };
-
 	if (len < ECHO_HEADER || msg[1] != 0 ||
 	    msg[0] != (from->family == AF_INET ? ICMP_ECHOREPLY : ICMP6_ECHO_REPLY))
 		return -ENOMSG;
 	/* The length is under the tag too: a cut or padded answer is not the answer. */
-	if (len < ECHO_HEADER + ECHO_PAYLOAD_MIN ||
-	    get32(payload + 20) != len - ECHO_HEADER)
+	if (len < ECHO_HEAD || get32(msg + ECHO_HEADER + 20) != len - ECHO_HEADER)
 		return -EBADMSG;
-	e.id = get16(msg + 4);
-	e.seq = get64(payload + 8);
-	e.slot = get32(payload + 16);
-	tag(key, &e, (uint32_t)(len - ECHO_HEADER), want);
-	if (get16(msg + 6) != (uint16_t)e.seq ||
-	    sodium_memcmp(want, payload, TAG_BYTES))
-		return -EBADMSG;
-	*out = e;
+	return read_fields(key, msg, from, out);
+}
+
+int
+echo_parse_request(const struct echo_key *key, const uint8_t *msg, size_t len,
+    const struct addr *to, struct echo *out)
+{
+	if (len < ECHO_HEAD || msg[1] != 0 ||
+	    msg[0] != (to->family == AF_INET ? ICMP_ECHO : ICMP6_ECHO_REQUEST))
+		return -ENOMSG;
+	return read_fields(key, msg, to, out);
+}
+
+/* Where the ICMP message begins in an IP packet, and whom that is to; 0: it is none. */
+static size_t
+read_ip(const uint8_t *packet, size_t len, struct addr *to)
+{
+	size_t header = len >= 20 && packet[0] >> 4 == 4 ? (packet[0] & 15) * 4u : 40;
+
+	*to = (struct addr){ 0 };
+	if (header >= 20 && header < len && packet[0] >> 4 == 4 &&
+	    packet[9] == IPPROTO_ICMP) {
+		to->family = AF_INET;
+		memcpy(to->b, packet + 16, 4);
+		return header;
+	}
+	if (len > 40 && packet[0] >> 4 == 6 && packet[6] == IPPROTO_ICMPV6) {
+		to->family = AF_INET6;
+		memcpy(to->b, packet + 24, 16);
+		return 40;
+	}
 	return 0;
+}
+
+int
+echo_find_request(const struct echo_key *key, const uint8_t *packet, size_t len,
+    struct echo *out)
+{
+	/* None, Ethernet, Ethernet with a VLAN tag; the tag settles which it is. */
+	static const size_t link_bytes[] = { 14, 0, 18 };
+	struct addr to;
+
+	for (size_t i = 0; i < sizeof(link_bytes) / sizeof(link_bytes[0]); i++) {
+		size_t skip = link_bytes[i], icmp;
+
+		if (len < skip)
+			continue;
+		icmp = read_ip(packet + skip, len - skip, &to);
+		if (icmp && echo_parse_request(key, packet + skip + icmp,
+				len - skip - icmp, &to, out) == 0)
+			return 0;
+	}
+	return -ENOMSG;
 }
 
 const uint8_t *

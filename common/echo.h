@@ -16,8 +16,9 @@
 
 #include "common/addr.h"
 
-#define ECHO_HEADER	 8     /* type, code, checksum, id, sequence */
-#define ECHO_PAYLOAD_MIN 24    /* tag, sequence, slot, length */
+#define ECHO_HEADER	 8  /* type, code, checksum, id, sequence */
+#define ECHO_PAYLOAD_MIN 24 /* tag, sequence, slot, length */
+#define ECHO_HEAD	 (ECHO_HEADER + ECHO_PAYLOAD_MIN) /* all of it that is not zero */
 #define ECHO_PAYLOAD_MAX 65000 /* with its headers still an IPv4 packet */
 #define ECHO_KEY_BYTES	 16    /* of SipHash */
 
@@ -43,11 +44,32 @@ void echo_build(const struct echo_key *key, const struct echo *echo, uint8_t *ou
     size_t len);
 
 /*
+ * Its first ECHO_HEAD bytes alone, for who has the zeros at hand; they add nothing to
+ * the checksum.
+ */
+void echo_build_head(const struct echo_key *key, const struct echo *echo,
+    uint8_t out[ECHO_HEAD], size_t len);
+
+/*
  * Read an echo reply that came from `from`: *out has that as its target.  0; -ENOMSG if
  * it is no echo reply, -EBADMSG if it is one but not to a request of this key.
  */
 int echo_parse(const struct echo_key *key, const uint8_t *msg, size_t len,
     const struct addr *from, struct echo *out);
+
+/*
+ * Read one of our own requests to `to`, as an ICMP error quotes it: perhaps cut, so
+ * only the first ECHO_HEAD bytes are looked at.  0, -ENOMSG or -EBADMSG as above.
+ */
+int echo_parse_request(const struct echo_key *key, const uint8_t *msg, size_t len,
+    const struct addr *to, struct echo *out);
+
+/*
+ * The same in a packet that left, as the kernel loops it back with its time stamp: with
+ * the link layer's header, if the device has one.
+ */
+int echo_find_request(const struct echo_key *key, const uint8_t *packet, size_t len,
+    struct echo *out);
 
 /*
  * The ICMP message inside an IPv4 packet, as raw sockets deliver it, or NULL; *len goes

@@ -13,11 +13,17 @@
 
 #define RING_MIN 64 /* probes; a mesh of twelve at one a second needs about 500 */
 
-enum state { FLYING, ANSWERED, LOST };
+/* A pause after which the 32-bit clock of the entries says nothing any more. */
+#define PAUSE_NS (1000 * NS_PER_S)
+
+enum state { FLYING, ANSWERED, LOST, CANCELLED };
 
 struct entry {
-	struct flight_probe probe;
-	enum state state;
+	int64_t stamp_ns;
+	uint32_t sent_us; /* of CLOCK_MONOTONIC, wraps after 71 minutes */
+	unsigned slot : 24;
+	unsigned mark : 6;
+	unsigned state : 2;
 };
 
 struct flight {
@@ -25,6 +31,8 @@ struct flight {
 	struct entry *ring;
 	size_t cap; /* a power of two */
 	uint64_t oldest, unexpired, next;
+	uint64_t ancient; /* those before flew before a pause longer than any timeout */
+	struct mono last; /* the latest time that we were told */
 	size_t flying;
 	uint64_t *latest; /* by slot: 1 + the highest sequence answered, 0 = none */
 	size_t n_latest;
@@ -63,13 +71,34 @@ flight_next(const struct flight *f)
 	return f->next;
 }
 
+static uint32_t
+to_us(struct mono t)
+{
+	return (uint32_t)(t.ns / NS_PER_US);
+}
+
+static void
+see(struct flight *f, struct mono now)
+{
+	if (mono_diff(now, f->last) > PAUSE_NS)
+		f->ancient = f->next;
+	f->last = now;
+}
+
+static int64_t
+age_ns(const struct flight *f, uint64_t seq, struct mono now)
+{
+	if (seq < f->ancient)
+		return INT64_MAX;
+	return (int64_t)(uint32_t)(to_us(now) - at(f, seq)->sent_us) * NS_PER_US;
+}
+
 static void
 forget(struct flight *f, struct mono now)
 {
-	int64_t age_ns = f->timeout_ns + FLIGHT_LATE_NS;
+	int64_t memory_ns = f->timeout_ns + FLIGHT_LATE_NS;
 
-	while (f->oldest < f->unexpired &&
-	       mono_diff(now, at(f, f->oldest)->probe.sent) > age_ns)
+	while (f->oldest < f->unexpired && age_ns(f, f->oldest, now) > memory_ns)
 		f->oldest++;
 }
 
@@ -105,39 +134,75 @@ make_slot(struct flight *f, uint32_t slot)
 uint64_t
 flight_add(struct flight *f, const struct flight_probe *probe)
 {
-	struct entry *e;
-
+	assert(probe->mark <= FLIGHT_MARK_MAX);
 	make_slot(f, probe->slot);
+	see(f, probe->sent);
 	forget(f, probe->sent);
 	if (f->next - f->oldest == f->cap)
 		grow(f);
-	e = at(f, f->next);
-	e->probe = *probe;
-	e->probe.seq = f->next;
-	e->state = FLYING;
+	*at(f, f->next) = (struct entry){
+		.stamp_ns = probe->stamp_ns,
+		.sent_us = to_us(probe->sent),
+		.slot = probe->slot & (FLIGHT_SLOTS_MAX - 1),
+		.mark = probe->mark & FLIGHT_MARK_MAX,
+		.state = FLYING,
+	};
 	f->flying++;
 	return f->next++;
 }
 
-const struct flight_probe *
-flight_find(const struct flight *f, uint32_t slot, uint64_t seq)
+static struct entry *
+find(const struct flight *f, uint32_t slot, uint64_t seq)
 {
-	const struct entry *e;
+	struct entry *e;
 
 	if (seq < f->oldest || seq >= f->next)
 		return NULL;
 	e = at(f, seq);
-	return e->probe.slot == slot ? &e->probe : NULL;
+	return e->slot == slot && e->state != CANCELLED ? e : NULL;
+}
+
+bool
+flight_find(const struct flight *f, uint32_t slot, uint64_t seq,
+    struct flight_probe *out)
+{
+	const struct entry *e = find(f, slot, seq);
+
+	if (e)
+		*out = (struct flight_probe){ .seq = seq,
+			.slot = slot,
+			.mark = (uint8_t)e->mark,
+			.stamp_ns = e->stamp_ns };
+	return e != NULL;
+}
+
+void
+flight_stamp(struct flight *f, uint32_t slot, uint64_t seq, int64_t stamp_ns)
+{
+	struct entry *e = find(f, slot, seq);
+
+	if (e && e->stamp_ns == 0)
+		e->stamp_ns = stamp_ns;
+}
+
+void
+flight_cancel(struct flight *f, uint64_t seq)
+{
+	struct entry *e = at(f, seq);
+
+	assert(seq >= f->oldest && seq < f->next && e->state == FLYING);
+	e->state = CANCELLED;
+	f->flying--;
 }
 
 struct flight_answer
 flight_answer(struct flight *f, uint64_t seq, int64_t elapsed_ns)
 {
 	struct entry *e = at(f, seq);
-	uint64_t *latest = &f->latest[e->probe.slot];
+	uint64_t *latest = &f->latest[e->slot];
 	struct flight_answer a = { 0 };
 
-	assert(seq >= f->oldest && seq < f->next);
+	assert(seq >= f->oldest && seq < f->next && e->state != CANCELLED);
 	if (e->state == ANSWERED) {
 		a.fate = FLIGHT_DUPLICATE;
 		return a;
@@ -154,19 +219,20 @@ flight_answer(struct flight *f, uint64_t seq, int64_t elapsed_ns)
 }
 
 bool
-flight_expire(struct flight *f, struct mono now, struct flight_probe *lost)
+flight_expire(struct flight *f, struct mono now, uint32_t *slot, uint64_t *seq)
 {
+	see(f, now);
 	for (; f->unexpired < f->next; f->unexpired++) {
 		struct entry *e = at(f, f->unexpired);
 
-		if (mono_diff(now, e->probe.sent) <= f->timeout_ns)
+		if (age_ns(f, f->unexpired, now) <= f->timeout_ns)
 			break;
 		if (e->state != FLYING)
 			continue;
 		e->state = LOST;
 		f->flying--;
-		f->unexpired++;
-		*lost = e->probe;
+		*slot = e->slot;
+		*seq = f->unexpired++;
 		return true;
 	}
 	forget(f, now);

@@ -7,6 +7,8 @@
 #ifndef PROBER_ENGINE_H
 #define PROBER_ENGINE_H
 
+#include <stdbool.h>
+
 #include "common/clock.h"
 #include "common/fib.h"
 #include "common/mesh.h"
@@ -43,6 +45,17 @@ void engine_free(struct engine *e);
 /* Targets that stay keep their phase, their windows and their state. */
 void engine_reload(struct engine *e, const struct engine_roster *roster,
     struct mono now);
+
+/* Since the start, of one path to one peer. */
+struct engine_stat {
+	uint64_t unreachable; /* ICMP errors about a probe */
+	uint64_t unsent;      /* probes that the kernel refused */
+	uint8_t ttl;	      /* of the last answer; 0 = none yet, or unknown */
+};
+
+/* index counts from 0; false past the end.  *peer is good until the next reload. */
+bool engine_stat(const struct engine *e, uint32_t index, const char **peer,
+    enum path *path, struct engine_stat *out);
 
 /* Do what is due; returns when to call next. */
 struct mono engine_tick(struct engine *e, struct mono now);

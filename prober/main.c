@@ -95,7 +95,8 @@ static int
 run(const struct options *c, struct roster *roster, struct err *err)
 {
 	struct reloader reloader = { c, roster };
-	struct pinger_opts pinger_opts = { .timeout_ns = c->timeout_ns };
+	struct pinger_opts pinger_opts = { .timeout_ns = c->timeout_ns,
+		.tx_stamps = true };
 	struct loop_opts opts = { .reload = reload, .ctx = &reloader };
 	char collector[MESH_COLLECTOR_MAX];
 	struct loop *loop = NULL;

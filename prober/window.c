@@ -32,7 +32,8 @@ struct window {
 struct window_set {
 	int64_t timeout_ns;
 	struct window *oldest, *open;
-	uint32_t n_rows; /* the most seen: a new window starts with as many */
+	uint32_t n_rows;  /* the most seen: a new window starts with as many */
+	uint64_t dropped; /* local drops told so far */
 };
 
 static struct window *
@@ -114,6 +115,22 @@ window_sent(struct window_set *set, uint32_t row)
 }
 
 void
+window_unsent(struct window_set *set, uint32_t row)
+{
+	struct row *r = row_of(set, set->open, row);
+
+	assert(r->sent > 0 && set->open->pending > 0);
+	r->sent--;
+	set->open->pending--;
+}
+
+void
+window_counts(struct window_set *set, const struct pinger_counts *counts)
+{
+	set->dropped = counts->local_drop;
+}
+
+void
 window_unsendable(struct window_set *set, uint32_t row)
 {
 	struct row *r = row_of(set, set->open, row);
@@ -174,6 +191,9 @@ window_result(struct window_set *set, const struct pinger_result *r, bool with_r
 	case PINGER_DUPLICATE:
 		row->duplicate++;
 		break;
+	case PINGER_UNREACHABLE: /* its fate is open */
+	case PINGER_UNSENT:	 /* window_unsent() */
+		break;
 	}
 }
 
@@ -201,6 +221,26 @@ fill_row(struct report_row *out, struct row *row)
 	row->rtt = (struct sketch){ 0 }; /* it has a new owner */
 }
 
+/* See window_counts(). */
+static void
+forgive(const struct window_set *set, struct window *w)
+{
+	uint64_t dropped = set->dropped - w->begin.counts.local_drop, lost = 0;
+
+	if (dropped == 0)
+		return;
+	for (uint32_t i = 0; i < w->n_rows; i++)
+		lost += w->rows[i].lost;
+	for (uint32_t i = 0; i < w->n_rows; i++) {
+		struct row *row = &w->rows[i];
+
+		if (row->lost == row->sent && lost > dropped)
+			continue;
+		row->sent -= row->lost;
+		row->lost = 0;
+	}
+}
+
 static bool
 is_complete(const struct window_set *set, const struct window *w, struct mono now)
 {
@@ -218,9 +258,11 @@ window_take(struct window_set *set, struct mono now, struct report *r,
 	if (!is_complete(set, w, now))
 		return false;
 	set->oldest = w->newer;
+	forgive(set, w);
 	length_ms = (mono_diff(w->end, w->begin.now) + NS_PER_MS / 2) / NS_PER_MS;
 	r->start.ns = w->begin.wall.ns / NS_PER_MS * NS_PER_MS;
 	r->length_ms = (uint32_t)(length_ms > 0 ? length_ms : 1);
+	r->stamp = w->begin.stamp;
 	r->spoofed = w->counts.spoofed;
 	r->local_drop = w->counts.local_drop;
 	for (uint32_t i = 0; i < w->n_rows; i++) {

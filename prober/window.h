@@ -24,6 +24,7 @@ struct window_edge {
 	struct mono now;
 	struct wall wall;
 	uint64_t next_seq; /* the first probe that belongs to the new window */
+	enum stamp stamp;  /* of the new window's RTTs */
 	struct pinger_counts counts;
 };
 
@@ -36,6 +37,8 @@ void window_roll(struct window_set *set, const struct window_edge *edge);
 
 /* A probe left in the open window. */
 void window_sent(struct window_set *set, uint32_t row);
+/* It did not after all. */
+void window_unsent(struct window_set *set, uint32_t row);
 /* A probe could not leave because there is no way to the target: sent and lost. */
 void window_unsendable(struct window_set *set, uint32_t row);
 /*
@@ -44,6 +47,16 @@ void window_unsendable(struct window_set *set, uint32_t row);
  */
 void window_result(struct window_set *set, const struct pinger_result *r,
     bool with_rtt);
+
+/*
+ * Tell what pinger_counts() says, at least once between the drain and window_take().
+ * While answers were dropped for want of room in the socket buffer, nobody knows of a
+ * missing answer whether it was one of those.  So in a window with such drops, up to
+ * the end of its wait, a path that answered at all has no loss: its unanswered probes
+ * count as not sent.  A path that did not answer keeps its loss, if more is missing
+ * than was dropped.
+ */
+void window_counts(struct window_set *set, const struct pinger_counts *counts);
 
 /*
  * Take the oldest window that is complete by now: times, counts and rows of *r are

@@ -63,7 +63,7 @@ for file in common/*.c prober/*.c collector/*.c optimizer/*.c optimizer/*/*.c; d
 	case $file in
 	*/main.c | common/log.c | common/clock.c | common/mem.c | common/mesh.c) continue ;;
 	common/fib.c | common/pinger*.c | common/sdnotify.c) continue ;;
-	prober/loop.c | prober/upload.c | prober/engine.c | prober/roster.c) continue ;;
+	prober/loop.c | prober/upload.c | prober/engine*.c | prober/roster.c) continue ;;
 	prober/options.c | prober/spool.c | prober/spool_dir.c) continue ;;
 	collector/http*.c | collector/store_*.c | collector/writer.c | collector/listen.c) continue ;;
 	collector/api*.c | collector/options.c | collector/roster.c) continue ;;

@@ -56,8 +56,8 @@ real_wait(void *ctx, struct mono until)
 {
 	struct real *r = ctx;
 	int64_t ns = mono_diff(until, clock_mono());
-	struct pollfd poll_fds[2] = { { .events = POLLIN }, { .events = POLLIN } };
-	int fds[2];
+	struct pollfd poll_fds[PINGER_FDS];
+	int fds[PINGER_FDS];
 	size_t n = r->pinger ? pinger_fds(r->pinger, fds) : 0;
 
 	if (ns <= 0)
@@ -65,7 +65,7 @@ real_wait(void *ctx, struct mono until)
 	if (ns > NAP_MAX)
 		ns = NAP_MAX;
 	for (size_t i = 0; i < n; i++)
-		poll_fds[i].fd = fds[i];
+		poll_fds[i] = (struct pollfd){ fds[i], POLLIN, 0 };
 	/* The caller looks at everything again, however this ends. */
 	(void)poll(poll_fds, n, (int)((ns + NS_PER_MS - 1) / NS_PER_MS));
 }
@@ -96,10 +96,15 @@ static int
 real_send(void *ctx, uint32_t slot, const struct addr *to, unsigned scope,
     size_t payload)
 {
+	struct pinger_probe probe = { .slot = slot,
+		.to = *to,
+		.scope = scope,
+		.payload = payload,
+		.overlay = true };
 	struct real *r = ctx;
 	uint64_t seq;
 
-	return pinger_send(r->pinger, slot, to, scope, payload, clock_mono(), &seq);
+	return pinger_send(r->pinger, &probe, clock_mono(), &seq);
 }
 
 static void

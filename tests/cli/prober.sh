@@ -207,8 +207,8 @@ test_report() {
 	wait_for 10 test -e "$TMP/reports/2.json" || bad "$1: no report"
 	stop "$1"
 	end_collector
-	grep -qF " $1, stamps kernel-rx" "$TMP/err" || bad "$1: not said at start"
-	grep -q '"node": "pop".*"seq": 2, .*"stamp": "kernel-rx", "spoofed": 0' \
+	grep -qF " $1, stamps kernel," "$TMP/err" || bad "$1: not said at start"
+	grep -q '"node": "pop".*"seq": 2, .*"stamp": "kernel", "spoofed": 0' \
 		"$TMP/reports/2.json" || bad "$1: head of report"
 	for path in "hub hub" "hub public" "nat1 hub" "nat1 direct"; do
 		# shellcheck disable=SC2086

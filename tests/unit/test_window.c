@@ -29,7 +29,8 @@ static struct window_edge
 edge(const struct rig *rig, int64_t ms)
 {
 	return (struct window_edge){ { ms * NS_PER_MS },
-		{ INT64_C(1767225600123456789) + ms * NS_PER_MS }, rig->seq, { 0 } };
+		{ INT64_C(1767225600123456789) + ms * NS_PER_MS }, rig->seq,
+		STAMP_KERNEL, { 0 } };
 }
 
 static struct rig
@@ -304,6 +305,89 @@ test_pinger_counts_are_of_the_window(void **state)
 	rig_free(&rig);
 }
 
+static void
+lose(struct rig *rig, uint32_t which, unsigned n, unsigned n_lost)
+{
+	for (unsigned i = 0; i < n; i++)
+		fate(rig, which, sent(rig, which),
+		    i < n_lost ? PINGER_LOST : PINGER_ANSWERED, 500);
+}
+
+/* What the socket dropped is not the network's loss, and a dead path stays dead. */
+static void
+test_local_drops_are_no_loss(void **state)
+{
+	static const struct {
+		uint64_t dropped;
+		uint32_t sent[3], lost[3];
+	} cases[] = {
+		/* of 10 each: 2 lost, 0 lost, 10 lost */
+		{ 0, { 10, 10, 10 }, { 2, 0, 10 } },
+		{ 5, { 8, 10, 10 }, { 0, 0, 10 } },
+		{ 12, { 8, 10, 0 }, { 0, 0, 0 } },
+		{ 500, { 8, 10, 0 }, { 0, 0, 0 } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct pinger_counts counts = { .local_drop = cases[i].dropped };
+		struct rig rig = rig_new();
+
+		lose(&rig, ROW(0, PATH_HUB), 10, 2);
+		lose(&rig, ROW(1, PATH_HUB), 10, 0);
+		lose(&rig, ROW(2, PATH_HUB), 10, 10);
+		roll(&rig, 10000);
+		/* Noticed only while the window waits: it may concern it. */
+		window_counts(rig.set, &counts);
+		assert_true(take(&rig, 20000));
+		for (uint32_t k = 0; k < 3; k++) {
+			const struct report_row *r = row(&rig, name(k, NULL), PATH_HUB);
+
+			assert_int_equal(r ? r->sent : 0, cases[i].sent[k]);
+			assert_int_equal(r ? r->lost : 0, cases[i].lost[k]);
+		}
+		rig_free(&rig);
+	}
+}
+
+static void
+test_unsent_was_never_there(void **state)
+{
+	struct rig rig = rig_new();
+
+	(void)state;
+	fate(&rig, ROW(0, PATH_HUB), sent(&rig, ROW(0, PATH_HUB)), PINGER_ANSWERED,
+	    500);
+	window_sent(rig.set, ROW(0, PATH_HUB));
+	window_sent(rig.set, ROW(1, PATH_HUB));
+	window_unsent(rig.set, ROW(0, PATH_HUB));
+	window_unsent(rig.set, ROW(1, PATH_HUB));
+	roll(&rig, 10000);
+	assert_true(take(&rig, 20000));
+	assert_int_equal(rig.r.n_rows, 1);
+	assert_int_equal(row(&rig, "dub", PATH_HUB)->sent, 1);
+	rig_free(&rig);
+}
+
+/* A source of stamps belongs to a window from its beginning. */
+static void
+test_stamp_is_of_the_window(void **state)
+{
+	struct rig rig = rig_new();
+	struct window_edge e = edge(&rig, 10000);
+
+	(void)state;
+	e.stamp = STAMP_KERNEL_RX;
+	window_roll(rig.set, &e);
+	e.now.ns = 20000 * NS_PER_MS;
+	window_roll(rig.set, &e);
+	assert_true(take(&rig, 30000));
+	assert_int_equal(rig.r.stamp, STAMP_KERNEL);
+	assert_true(take(&rig, 30000));
+	assert_int_equal(rig.r.stamp, STAMP_KERNEL_RX);
+	rig_free(&rig);
+}
+
 int
 main(void)
 {
@@ -316,6 +400,9 @@ main(void)
 		cmocka_unit_test(test_after_the_report),
 		cmocka_unit_test(test_rows_grow_and_stay_apart),
 		cmocka_unit_test(test_pinger_counts_are_of_the_window),
+		cmocka_unit_test(test_local_drops_are_no_loss),
+		cmocka_unit_test(test_unsent_was_never_there),
+		cmocka_unit_test(test_stamp_is_of_the_window),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

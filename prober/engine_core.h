@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The inside of engine.h, shared by the files that make it up: engine.c has its windows
+ * and its tick, engine_peers.c whom to probe, engine_probe.c the probes.
+ */
+#ifndef PROBER_ENGINE_CORE_H
+#define PROBER_ENGINE_CORE_H
+
+#include <net/if.h>
+
+#include "prober/engine.h"
+#include "prober/pace.h"
+#include "prober/window.h"
+
+/*
+ * Where the pinger cannot hear that there is no tunnel, there is one while it answers
+ * at least one probe in so many.
+ */
+#define ENGINE_SILENT_MAX 30
+
+struct aim {
+	struct addr addr;
+	bool live;	 /* in the present roster */
+	bool warm;	 /* has been sent to */
+	unsigned silent; /* probes since the last answer, up to ENGINE_SILENT_MAX */
+	int code;	 /* errno of the last attempt to send, 0 = sent */
+	uint64_t unsent; /* attempts since code changed */
+	uint8_t said;	 /* ICMP type of the last error about it, 0 = answers */
+};
+
+struct peer {
+	char name[MESH_NAME_MAX];
+	bool direct; /* the overlay address is routed by the direct interface */
+	struct aim aims[TARGET_KINDS];
+	struct engine_stat stats[PATH_COUNT];
+};
+
+struct engine {
+	struct engine_opts opts;
+	char self[MESH_NAME_MAX];
+	uint64_t boot, seq;
+	char direct_name[IF_NAMESIZE];
+	unsigned direct; /* index of the direct interface; 0 = there is none */
+	struct pace *pace;
+	struct window_set *windows;
+	struct mono window_end;
+	uint64_t next_seq; /* of the pinger */
+	struct peer *peers;
+	uint32_t n_peers;
+	uint32_t *index;    /* 1 + number of a peer, by a hash of its name; 0 = free */
+	uint32_t index_cap; /* a power of two, over twice n_peers */
+};
+
+/* Ask the kernel which way the overlay address of a peer goes; of all of them. */
+void engine_peers_route(struct engine *e, struct peer *peer);
+void engine_peers_route_all(struct engine *e);
+
+/* As engine_reload(). */
+void engine_peers_load(struct engine *e, const struct engine_roster *roster,
+    struct mono now);
+
+/* Send what is due. */
+void engine_probe_due(struct engine *e, struct mono now);
+/* Read what has come. */
+void engine_probe_drain(struct engine *e, struct mono now);
+
+#endif
