@@ -8,6 +8,7 @@
 # make install    DESTDIR and PREFIX as usual
 # make format     clang-format over the tree
 # make fuzz       each fuzz target for FUZZ_SECONDS
+# make bench-prober   the prober against fping (ten minutes); B="name..." for some lines
 #
 # SAN=1 with ASan and UBSan (into build/san), V=1 shows commands.
 
@@ -84,6 +85,21 @@ endef
 $(foreach u,$(UNITS),$(eval $(call unit_rule,$(u))))
 units: $(UNITS)
 
+# The bench: the engine as it ships, under a driver that watches what its windows see.
+ENGINE := $(filter-out prober/main.c prober/loop.c prober/upload%.c prober/options.c \
+	prober/spool%.c prober/retry.c prober/roster.c,$(PROBER))
+BENCH := $(addprefix $(O)/bench/,driver measure tap responder)
+$(O)/bench/driver: $(call obj,tests/bench/driver.c $(ENGINE)) $(O)/libcommon.a
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=window_result \
+	    -Wl,--wrap=pinger_queue -Wl,--wrap=pinger_send -o $@ $^ $(LIBS)
+$(O)/bench/%: $(O)/obj/tests/bench/%.o
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+bench-prober: $(BENCH)
+	@dist/deps.sh build bench
+	@tests/bench/prober.sh $(B)
+
 HDRS := $(wildcard common/*.h prober/*.h collector/*.h optimizer/*.h optimizer/*/*.h)
 headers: $(HDRS:%=$(O)/hdr/%.ok)
 $(O)/hdr/%.h.ok: %.h
@@ -146,5 +162,5 @@ install: all
 clean:
 	rm -rf build
 
-.PHONY: all units headers fuzzers bench-optimizer deps demo check lab fuzz format install clean
+.PHONY: all units headers fuzzers bench-optimizer bench-prober deps demo check lab fuzz format install clean
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -3,11 +3,12 @@
 #
 # Install what is missing of the Debian packages that meshopt needs.
 #
-# usage: dist/deps.sh build|lab|check...
+# usage: dist/deps.sh build|lab|check|bench...
 #
 #   build  compiler and libraries
 #   lab    the guest of the lab and the tools inside it
 #   check  what the tests need besides
+#   bench  what the bench measures against
 #
 # Asks for root only if something is missing.
 
@@ -19,6 +20,7 @@ zlib1g-dev
 libmicrohttpd-dev libcurl4-openssl-dev libsqlite3-dev libsodium-dev"
 check="libcmocka-dev clang libclang-rt-14-dev clang-format valgrind mandoc shellcheck curl git
 iproute2 procps sqlite3 util-linux"
+bench="fping iproute2 util-linux"
 
 wanted=
 for set; do
@@ -26,8 +28,9 @@ for set; do
 	build) wanted="$wanted $build" ;;
 	lab) wanted="$wanted $("$top/tests/lab/build.sh" --packages)" ;;
 	check) wanted="$wanted $check" ;;
+	bench) wanted="$wanted $bench" ;;
 	*)
-		echo "usage: dist/deps.sh build|lab|check..." >&2
+		echo "usage: dist/deps.sh build|lab|check|bench..." >&2
 		exit 2
 		;;
 	esac

@@ -12,6 +12,10 @@
 #include "common/mem.h"
 #include "prober/engine_core.h"
 
+#define TICK_NS	    (20 * NS_PER_MS) /* deadlines nearer than this share a wake-up */
+#define TICK_MAX_NS NS_PER_S	     /* a bound on how old an answer gets unread */
+#define TICK_PARTS  4 /* of a period at least: pace.h skips what is half a one late */
+
 static struct window_edge
 edge_now(const struct engine *e, struct mono now)
 {
@@ -118,7 +122,19 @@ engine_stat(const struct engine *e, uint32_t index, const char **peer, enum path
 	return true;
 }
 
-struct mono
+static int64_t
+wait_ns(const struct engine *e, struct mono next, struct mono now)
+{
+	int64_t ns = mono_diff(next, now), least_ns = e->opts.period_ns / TICK_PARTS;
+
+	if (least_ns > TICK_NS)
+		least_ns = TICK_NS;
+	if (ns < least_ns)
+		return least_ns;
+	return ns < TICK_MAX_NS ? ns : TICK_MAX_NS;
+}
+
+int64_t
 engine_tick(struct engine *e, struct mono now)
 {
 	struct mono next, at;
@@ -133,5 +149,5 @@ engine_tick(struct engine *e, struct mono now)
 		next = earlier(next, at);
 	if (window_next(e->windows, &at))
 		next = earlier(next, at);
-	return next;
+	return wait_ns(e, next, now);
 }

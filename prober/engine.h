@@ -57,7 +57,12 @@ struct engine_stat {
 bool engine_stat(const struct engine *e, uint32_t index, const char **peer,
     enum path *path, struct engine_stat *out);
 
-/* Do what is due; returns when to call next. */
-struct mono engine_tick(struct engine *e, struct mono now);
+/*
+ * Do what is due; returns how long to wait until the next call, in ns.  Deadlines that
+ * are near share a wake-up: the sockets are not watched, since the kernel stamps what
+ * arrives and an answer that waits for the next tick loses nothing, and a process that
+ * wakes once a tick instead of once an answer costs a third.
+ */
+int64_t engine_tick(struct engine *e, struct mono now);
 
 #endif
