@@ -23,10 +23,15 @@
 #define MESH_WEIGHT_MAX	   1000000
 #define MESH_NO_LIMIT	   UINT32_MAX
 #define MESH_DIRECT_PORT   51821
+#define MESH_STAMP_PORT	   862 /* RFC 8762, section 4.1 */
+#define MESH_DSCP_UNSAID   UINT8_MAX
 #define MESH_DEFAULT_PATH  "/etc/meshopt/mesh.conf"
 #define MESH_COLLECTOR_MAX 256
 
 enum mesh_role { MESH_HUB, MESH_POP, MESH_BACKEND };
+
+/* How a node is probed; a set of bits. */
+enum mesh_method { MESH_ICMP = 1, MESH_STAMP = 2, MESH_BOTH = 3 };
 
 struct mesh_node {
 	char name[MESH_NAME_MAX];
@@ -41,6 +46,8 @@ struct mesh_node {
 	bool relay;		  /* may forward for others */
 	uint32_t weight;	  /* traffic weight, 0..MESH_WEIGHT_MAX, default 1 */
 	uint32_t max_tunnels;	  /* direct tunnels at most; MESH_NO_LIMIT */
+	enum mesh_method method;  /* of probes to this node */
+	uint8_t dscp;		  /* likewise, 0..63 */
 	unsigned line;		  /* of its [Node] in the file */
 };
 
@@ -62,8 +69,11 @@ struct mesh {
 	char direct_interface[IF_NAMESIZE]; /* default wgd0 */
 	uint16_t direct_port;		    /* default MESH_DIRECT_PORT */
 	uint32_t budget;		    /* default MESH_NO_LIMIT */
-	struct wgkey plan_key;		    /* Ed25519; zero = not said */
-	struct mesh_node *nodes;	    /* owned, in the order of the file */
+	uint16_t stamp_port;	 /* of STAMP reflectors; default MESH_STAMP_PORT */
+	enum mesh_method method; /* of nodes that do not say; default MESH_ICMP */
+	uint8_t dscp;		 /* likewise; default 0 */
+	struct wgkey plan_key;	 /* Ed25519; zero = not said */
+	struct mesh_node *nodes; /* owned, in the order of the file */
 	size_t n_nodes;
 	struct mesh_pair *pairs; /* owned, sorted by (a, b) */
 	size_t n_pairs;

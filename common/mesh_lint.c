@@ -249,6 +249,11 @@ check_node(struct lint *l, size_t index)
 		    "tunnels "
 		    "need for themselves",
 		    node->name);
+	if (ep->port == m->stamp_port && (node->method & MESH_STAMP))
+		add(l, true, node->line,
+		    "%s: the port of its Endpoint is StampPort, which its STAMP "
+		    "reflector needs",
+		    node->name);
 }
 
 static void
@@ -297,6 +302,8 @@ check_hub(struct lint *l)
 	if (strcmp(m->interface, m->direct_interface) == 0)
 		add(l, true, 0, "Interface and DirectInterface are both %s",
 		    m->interface);
+	if (m->stamp_port == m->direct_port)
+		add(l, true, 0, "StampPort and DirectPort are both %u", m->stamp_port);
 }
 
 /* One subnet a region keeps AllowedIPs short and routes readable. */

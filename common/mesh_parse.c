@@ -121,6 +121,66 @@ mesh_set_direct_port(struct parse *p, const char *value)
 }
 
 static const char *
+set_method(enum mesh_method *out, const char *value)
+{
+	static const char *const names[] = { "icmp", "stamp", "both" };
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcasecmp(value, names[i]) == 0) {
+			*out = MESH_ICMP + i;
+			return NULL;
+		}
+	}
+	return "icmp, stamp or both";
+}
+
+static const char *
+set_dscp(uint8_t *out, const char *value)
+{
+	uint32_t dscp;
+
+	if (num_u32(value, 0, 63, &dscp) < 0)
+		return "a DSCP, 0 to 63";
+	*out = (uint8_t)dscp;
+	return NULL;
+}
+
+static const char *
+mesh_set_stamp_port(struct parse *p, const char *value)
+{
+	uint32_t port;
+
+	if (num_u32(value, 1, 65535, &port) < 0)
+		return "a port, 1 to 65535";
+	p->mesh->stamp_port = (uint16_t)port;
+	return NULL;
+}
+
+static const char *
+mesh_set_method(struct parse *p, const char *value)
+{
+	return set_method(&p->mesh->method, value);
+}
+
+static const char *
+mesh_set_dscp(struct parse *p, const char *value)
+{
+	return set_dscp(&p->mesh->dscp, value);
+}
+
+static const char *
+node_set_method(struct parse *p, const char *value)
+{
+	return set_method(&p->node->method, value);
+}
+
+static const char *
+node_set_dscp(struct parse *p, const char *value)
+{
+	return set_dscp(&p->node->dscp, value);
+}
+
+static const char *
 mesh_set_budget(struct parse *p, const char *value)
 {
 	return num_u32(value, 0, 10000000, &p->mesh->budget) < 0
@@ -284,6 +344,9 @@ static const struct key mesh_keys[] = {
 	{ "DirectInterface", mesh_set_direct_interface, false },
 	{ "DirectPort", mesh_set_direct_port, false },
 	{ "Budget", mesh_set_budget, false },
+	{ "Method", mesh_set_method, false },
+	{ "StampPort", mesh_set_stamp_port, false },
+	{ "DSCP", mesh_set_dscp, false },
 	{ NULL, NULL, false },
 };
 
@@ -298,6 +361,8 @@ static const struct key node_keys[] = {
 	{ "Relay", node_set_relay, false },
 	{ "Weight", node_set_weight, false },
 	{ "MaxTunnels", node_set_max_tunnels, false },
+	{ "Method", node_set_method, false },
+	{ "DSCP", node_set_dscp, false },
 	{ NULL, NULL, false },
 };
 
@@ -341,6 +406,7 @@ begin_node(struct parse *p)
 	memset(p->node, 0, sizeof(*p->node));
 	p->node->weight = 1;
 	p->node->max_tunnels = MESH_NO_LIMIT;
+	p->node->dscp = MESH_DSCP_UNSAID;
 	p->node->line = p->conf.line;
 }
 
@@ -459,6 +525,10 @@ fill_defaults(struct mesh *m)
 
 		if (node->role == MESH_HUB && m->hub == SIZE_MAX)
 			m->hub = i;
+		if (!node->method)
+			node->method = m->method;
+		if (node->dscp == MESH_DSCP_UNSAID)
+			node->dscp = m->dscp;
 		if (node->n_prefixes)
 			continue;
 		node->prefixes = mem_array(1, sizeof(*node->prefixes));
@@ -481,6 +551,8 @@ mesh_parse(FILE *in, const char *name, struct mesh **out, struct err *err)
 	memcpy(p->mesh->direct_interface, "wgd0", sizeof("wgd0"));
 	p->mesh->direct_port = MESH_DIRECT_PORT;
 	p->mesh->budget = MESH_NO_LIMIT;
+	p->mesh->stamp_port = MESH_STAMP_PORT;
+	p->mesh->method = MESH_ICMP;
 	conf_init(&p->conf, in, name);
 	while ((r = conf_next(&p->conf, err)) > CONF_END) {
 		r = r == CONF_SECTION ? begin_section(p) : take_value(p);

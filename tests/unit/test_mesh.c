@@ -50,7 +50,8 @@ whole_file_is_read(void **state)
 	static const char text[] =
 	    "\xef\xbb\xbf# a comment\r\n[mesh]\nname=m # and one here\n"
 	    "Collector = http://10.50.0.1:8650//\nInterface = wg1\nDirectPort = 7\n"
-	    "Budget = 20\n" HUB HKG "allowedips = 10.50.5.0/24, 10.50.6.7/32\n"
+	    "Budget = 20\nMethod = Both\nStampPort = 8620\nDSCP = 46\n" HUB
+	    "Method = icmp\nDSCP = 0\n" HKG "allowedips = 10.50.5.0/24, 10.50.6.7/32\n"
 	    "Endpoint = hkg.example.net:51820\nRelay = yes\nWeight = 4\nMaxTunnels = "
 	    "9\n"
 	    "Region = asia\n" NRT
@@ -66,6 +67,11 @@ whole_file_is_read(void **state)
 	assert_string_equal(m->direct_interface, "wgd0");
 	assert_int_equal(m->direct_port, 7);
 	assert_int_equal(m->budget, 20);
+	assert_int_equal(m->stamp_port, 8620);
+	assert_int_equal(m->nodes[0].method, MESH_ICMP);
+	assert_int_equal(m->nodes[0].dscp, 0);
+	assert_int_equal(m->nodes[1].method, MESH_BOTH);
+	assert_int_equal(m->nodes[1].dscp, 46);
 	assert_int_equal(m->n_nodes, 3);
 	assert_int_equal(m->hub, 0);
 	assert_int_equal(m->nodes[1].n_prefixes, 2);
@@ -122,6 +128,15 @@ faults_name_line_and_field(void **state)
 		{ HEAD "Collector = 10.50.0.1\n",
 		    "Collector: \"10.50.0.1\" is not a URL" },
 		{ HEAD "DirectPort = 70000\n", "a port" },
+		{ HEAD "StampPort = 0\n", "StampPort: \"0\" is not a port" },
+		{ HEAD "StampPort = 51821\n" HUB,
+		    "StampPort and DirectPort are both 51821" },
+		{ HEAD "Method = stamp\nStampPort = 51820\n" HUB,
+		    "its Endpoint is StampPort" },
+		{ HEAD "Method = udp\n", "Method: \"udp\" is not icmp, stamp or both" },
+		{ HEAD "DSCP = 64\n", "DSCP: \"64\" is not a DSCP, 0 to 63" },
+		{ HEAD HUB HKG "Method =\n", "Method has no value" },
+		{ HEAD HUB HKG "DSCP = ef\n", "0 to 63" },
 		{ HEAD "Interface = wg 0\n", "interface name" },
 		{ HEAD "PlanKey = short\n", "PlanKey" },
 		{ "[Mesh]\nBudget = 3\n", "mesh.conf:1: [Mesh] has no Name" },
