@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What becomes of a report after each answer, and which of those that wait goes next.
+ * What becomes of a report after each answer.
  *
- * links: prober/retry.c prober/backlog.c
+ * links: prober/retry.c
  */
-#include "prober/backlog.h"
 #include "prober/retry.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-
-#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -81,46 +78,12 @@ test_backoff(void **state)
 		assert_in_range(most[i], bounds_ms[i] * 9 / 10, bounds_ms[i]);
 }
 
-static struct body
-body(size_t len)
-{
-	return (struct body){ malloc(len), len };
-}
-
-static void
-test_backlog_newest_first_oldest_dropped(void **state)
-{
-	static const size_t want[] = { 7, 6, 5, 0 };
-	struct backlog *b = backlog_new(3);
-	struct body got;
-
-	(void)state;
-	for (size_t len = 1; len <= 5; len++)
-		backlog_put(b, body(len)); /* 3 4 5 stay */
-	assert_true(backlog_overflowed(b) == 2);
-	got = backlog_take(b);
-	assert_int_equal(got.len, 5);
-	backlog_put(b, got); /* a failed attempt goes back */
-	backlog_put(b, body(6));
-	backlog_put(b, body(7)); /* 5 6 7 stay */
-	assert_true(backlog_overflowed(b) == 4);
-	for (size_t i = 0; i < 4; i++) {
-		got = backlog_take(b);
-		assert_int_equal(got.len, want[i]);
-		free(got.data);
-	}
-	assert_int_equal(backlog_count(b), 0);
-	backlog_put(b, body(8)); /* freed with the rest */
-	backlog_free(b);
-}
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_statuses),
 		cmocka_unit_test(test_backoff),
-		cmocka_unit_test(test_backlog_newest_first_oldest_dropped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
