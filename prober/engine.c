@@ -37,6 +37,7 @@ engine_new(const struct engine_opts *opts, const struct engine_roster *roster,
 	(void)!getrandom(&e->boot, sizeof(e->boot), 0);
 	e->pace = pace_new(opts->period_ns, now);
 	e->windows = window_new(opts->timeout_ns, &edge);
+	engine_stamp_start(e, &edge);
 	engine_reload(e, roster, now);
 	/* A first window of 1/4 to 1 interval: nodes that boot together do not report
 	 * together, and a new node shows up soon. */
@@ -53,6 +54,7 @@ engine_free(struct engine *e)
 		return;
 	pace_free(e->pace);
 	window_free(e->windows);
+	window_free(e->stamp_windows);
 	free(e->peers);
 	free(e->index);
 	free(e);
@@ -74,6 +76,7 @@ roll(struct engine *e, struct mono now)
 		    stamp_name(pinger_stamp(e->opts.pinger)));
 	edge = edge_now(e, now);
 	window_roll(e->windows, &edge);
+	engine_stamp_roll(e, &edge);
 	e->window_end = mono_add(e->window_end, e->opts.interval_ns);
 	if (mono_diff(now, e->window_end) >= 0) /* we were stopped for a while */
 		e->window_end = mono_add(now, e->opts.interval_ns);
@@ -95,7 +98,9 @@ report(struct engine *e, struct mono now)
 	struct report r = { 0 };
 
 	window_counts(e->windows, &counts);
-	while (window_take(e->windows, now, &r, name_of, e)) {
+	while (engine_stamp_is_ready(e, now) &&
+	       window_take(e->windows, now, &r, name_of, e)) {
+		engine_stamp_merge(e, now, &r, name_of);
 		memcpy(r.node, e->self, sizeof(r.node));
 		r.boot = e->boot;
 		r.seq = e->seq++;
@@ -140,6 +145,7 @@ engine_tick(struct engine *e, struct mono now)
 	struct mono next, at;
 
 	engine_probe_drain(e, now);
+	engine_stamp_drain(e, now);
 	if (mono_diff(now, e->window_end) >= 0)
 		roll(e, now);
 	engine_probe_due(e, now);

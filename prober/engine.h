@@ -14,6 +14,7 @@
 #include "common/mesh.h"
 #include "common/pinger.h"
 #include "common/report.h"
+#include "common/stamp_sender.h"
 #include "prober/target.h"
 
 struct engine;
@@ -23,9 +24,12 @@ typedef void engine_report_cb(const struct report *r, void *ctx);
 struct engine_opts {
 	struct pinger *pinger; /* these two are the caller's, and outlive the engine */
 	struct fib *fib;
-	int64_t period_ns;   /* between two probes of one target */
-	int64_t interval_ns; /* of a report */
-	int64_t timeout_ns;  /* that of the pinger */
+	struct stamp_sender *stamp; /* likewise; NULL: no probes by STAMP */
+	struct addr source;	    /* of probes to public addresses; family 0 = none */
+	unsigned source_ifindex;    /* by which they leave; 0 = any */
+	int64_t period_ns;	    /* between two probes of one target */
+	int64_t interval_ns;	    /* of a report */
+	int64_t timeout_ns;	    /* that of the pinger */
 	engine_report_cb *report;
 	void *ctx;
 };
@@ -50,6 +54,7 @@ void engine_reload(struct engine *e, const struct engine_roster *roster,
 struct engine_stat {
 	uint64_t unreachable; /* ICMP errors about a probe */
 	uint64_t unsent;      /* probes that the kernel refused */
+	uint64_t policed;     /* windows in which ICMP was, as method.h has it */
 	uint8_t ttl;	      /* of the last answer; 0 = none yet, or unknown */
 };
 

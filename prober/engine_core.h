@@ -22,6 +22,9 @@ struct aim {
 	struct addr addr;
 	bool live;	 /* in the present roster */
 	bool warm;	 /* has been sent to */
+	bool stamp_warm; /* likewise by STAMP */
+	enum mesh_method method;
+	uint8_t dscp;
 	unsigned silent; /* probes since the last answer, up to ENGINE_SILENT_MAX */
 	int code;	 /* errno of the last attempt to send, 0 = sent */
 	uint64_t unsent; /* attempts since code changed */
@@ -33,6 +36,7 @@ struct peer {
 	bool direct; /* the overlay address is routed by the direct interface */
 	struct aim aims[TARGET_KINDS];
 	struct engine_stat stats[PATH_COUNT];
+	bool policed[PATH_COUNT]; /* in the last window that was probed both ways */
 };
 
 struct engine {
@@ -43,6 +47,7 @@ struct engine {
 	unsigned direct; /* index of the direct interface; 0 = there is none */
 	struct pace *pace;
 	struct window_set *windows;
+	struct window_set *stamp_windows; /* NULL without opts.stamp */
 	struct mono window_end;
 	uint64_t next_seq; /* of the pinger */
 	struct peer *peers;
@@ -59,9 +64,29 @@ void engine_peers_route_all(struct engine *e);
 void engine_peers_load(struct engine *e, const struct engine_roster *roster,
     struct mono now);
 
+/* The number of a peer of that name, which there is. */
+uint32_t engine_peers_find(const struct engine *e, const char *name);
+
 /* Send what is due. */
 void engine_probe_due(struct engine *e, struct mono now);
 /* Read what has come. */
 void engine_probe_drain(struct engine *e, struct mono now);
+
+/* For both methods: an answer or a loss; a refusal of the kernel; its end. */
+void engine_probe_answer(struct engine *e, struct window_set *windows,
+    const struct pinger_result *r);
+void engine_probe_refused(struct engine *e, struct window_set *windows, uint32_t slot,
+    enum target_kind kind, int code);
+void engine_probe_all_clear(struct engine *e, uint32_t row, enum target_kind kind);
+
+/* STAMP beside each step of ICMP; without opts.stamp they do nothing. */
+void engine_stamp_start(struct engine *e, const struct window_edge *icmp);
+void engine_stamp_roll(struct engine *e, const struct window_edge *icmp);
+void engine_stamp_drain(struct engine *e, struct mono now);
+void engine_stamp_probe(struct engine *e, uint32_t row, enum target_kind kind,
+    struct mono now);
+bool engine_stamp_is_ready(const struct engine *e, struct mono now);
+void engine_stamp_merge(struct engine *e, struct mono now, struct report *r,
+    window_name_fn *name);
 
 #endif

@@ -74,16 +74,24 @@ find_peer(struct engine *e, const char name[MESH_NAME_MAX])
 	return e->n_peers - 1;
 }
 
-static void
-want(struct engine *e, uint32_t number, enum target_kind kind, const struct addr *addr)
+uint32_t
+engine_peers_find(const struct engine *e, const char *name)
 {
-	struct aim *aim = &e->peers[number].aims[kind];
+	return *index_slot(e, name) - 1;
+}
 
-	if (!addr_equal(&aim->addr, addr)) {
-		aim->warm = false;
+static void
+want(struct engine *e, uint32_t number, const struct target *t)
+{
+	struct aim *aim = &e->peers[number].aims[t->kind];
+
+	if (!addr_equal(&aim->addr, &t->addr)) {
+		aim->warm = aim->stamp_warm = false;
 		aim->silent = ENGINE_SILENT_MAX;
 	}
-	aim->addr = *addr;
+	aim->addr = t->addr;
+	aim->method = t->method;
+	aim->dscp = t->dscp;
 	aim->live = true;
 }
 
@@ -101,7 +109,7 @@ repace(struct engine *e, const bool *was, uint32_t n_was, struct mono now)
 			    pace_key(e->self, peer->name, id % TARGET_KINDS), now);
 		if (!aim->live && had) {
 			pace_remove(e->pace, id);
-			aim->warm = false;
+			aim->warm = aim->stamp_warm = false;
 		}
 	}
 }
@@ -124,8 +132,7 @@ engine_peers_load(struct engine *e, const struct engine_roster *roster, struct m
 		const struct target *t = &roster->targets[i];
 
 		if (t->addr.family)
-			want(e, find_peer(e, roster->mesh->nodes[t->node].name),
-			    t->kind, &t->addr);
+			want(e, find_peer(e, roster->mesh->nodes[t->node].name), t);
 	}
 	repace(e, was, n_was, now);
 	free(was);

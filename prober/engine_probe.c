@@ -55,10 +55,11 @@ on_unreachable(struct peer *peer, enum path path, const struct pinger_result *r)
 	    peer->name, target_kind_name(kind), by, r->icmp_type, r->icmp_code);
 }
 
-static void
-on_answer(struct engine *e, const struct pinger_result *r,
-    struct pinger_result *counted)
+void
+engine_probe_answer(struct engine *e, struct window_set *windows,
+    const struct pinger_result *r)
 {
+	struct pinger_result counted = *r;
 	struct peer *peer = &e->peers[r->slot / SLOTS_A_PEER];
 	enum path path = r->slot / 2 % PATH_COUNT;
 	bool whole = true;
@@ -76,7 +77,8 @@ on_answer(struct engine *e, const struct pinger_result *r,
 		if (!whole)
 			engine_peers_route(e, peer);
 	}
-	window_result(e->windows, counted, whole);
+	counted.slot = r->slot / 2;
+	window_result(windows, &counted, whole);
 }
 
 static void on_unsent(struct engine *e, const struct pinger_result *r);
@@ -85,19 +87,17 @@ static void
 on_result(const struct pinger_result *r, void *ctx)
 {
 	struct engine *e = ctx;
-	struct pinger_result counted = *r;
 
-	counted.slot = r->slot / 2;
 	switch (r->fate) {
 	case PINGER_UNREACHABLE:
 		on_unreachable(&e->peers[r->slot / SLOTS_A_PEER],
-		    counted.slot % PATH_COUNT, r);
+		    r->slot / 2 % PATH_COUNT, r);
 		break;
 	case PINGER_UNSENT:
 		on_unsent(e, r);
 		break;
 	default:
-		on_answer(e, r, &counted);
+		engine_probe_answer(e, e->windows, r);
 	}
 }
 
@@ -161,8 +161,9 @@ is_counted(const struct engine *e, enum target_kind kind, const struct aim *aim)
  * A probe that the kernel refused, at once or when the queue was handed over.  counted:
  * it stands as sent in its window.
  */
-static void
-refused(struct engine *e, uint32_t slot, enum target_kind kind, int code)
+void
+engine_probe_refused(struct engine *e, struct window_set *windows, uint32_t slot,
+    enum target_kind kind, int code)
 {
 	uint32_t row = slot / 2;
 	struct peer *peer = &e->peers[row / PATH_COUNT];
@@ -175,7 +176,15 @@ refused(struct engine *e, uint32_t slot, enum target_kind kind, int code)
 	}
 	log_change(peer, kind, aim, code);
 	if (kind == TARGET_OVERLAY && is_no_way(code))
-		window_unsendable(e->windows, row);
+		window_unsendable(windows, row);
+}
+
+void
+engine_probe_all_clear(struct engine *e, uint32_t row, enum target_kind kind)
+{
+	struct peer *peer = &e->peers[row / PATH_COUNT];
+
+	log_change(peer, kind, &peer->aims[kind], 0);
 }
 
 static void
@@ -189,7 +198,7 @@ on_unsent(struct engine *e, const struct pinger_result *r)
 		peer->aims[kind].warm = false;
 	else
 		window_unsent(e->windows, row);
-	refused(e, r->slot, kind, r->error);
+	engine_probe_refused(e, e->windows, r->slot, kind, r->error);
 }
 
 static void
@@ -214,13 +223,22 @@ probe(struct engine *e, uint32_t id, struct mono now)
 		.to = aim->addr,
 		.scope = e->direct,
 		.payload = PAYLOAD_BYTES,
-		.overlay = kind != TARGET_PUBLIC };
+		.overlay = kind != TARGET_PUBLIC,
+		.tos = (uint8_t)(aim->dscp << 2) };
 	uint64_t seq = 0;
 	int code;
 
 	/* While the overlay address goes direct, its probe measures the tunnel. */
 	if (kind == TARGET_TUNNEL && (!e->direct || peer->direct))
 		return;
+	if (e->opts.stamp && (aim->method & MESH_STAMP))
+		engine_stamp_probe(e, row, kind, now);
+	if (e->opts.stamp && aim->method == MESH_STAMP)
+		return;
+	if (kind == TARGET_PUBLIC) {
+		p.source = e->opts.source;
+		p.ifindex = e->opts.source_ifindex;
+	}
 	if (!aim->code && aim->warm) { /* the rule: in a batch */
 		sent(e, aim, p.slot,
 		    pinger_queue(e->opts.pinger, &p, now, on_result, e));
@@ -230,11 +248,11 @@ probe(struct engine *e, uint32_t id, struct mono now)
 	pinger_flush(e->opts.pinger, on_result, e);
 	code = -pinger_send(e->opts.pinger, &p, now, &seq);
 	if (code) {
-		refused(e, p.slot, kind, code);
+		engine_probe_refused(e, e->windows, p.slot, kind, code);
 		return;
 	}
 	if (aim->code)
-		log_change(peer, kind, aim, 0);
+		engine_probe_all_clear(e, row, kind);
 	sent(e, aim, p.slot, seq);
 }
 

@@ -11,6 +11,7 @@
 
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/stamp_reflector.h"
 #include "prober/upload.h"
 
 #define FIRST_NS (20 * NS_PER_MS) /* until the first tick */
@@ -24,6 +25,8 @@ struct loop {
 	ev_timer tick;
 	ev_timer drain;	  /* since SIGTERM: give up delivering */
 	ev_prepare leave; /* since SIGTERM: is all delivered? */
+	ev_io reflector[2];
+	size_t n_reflector;
 	ev_signal term, interrupt, hup;
 };
 
@@ -94,6 +97,33 @@ on_hup(struct ev_loop *ev, ev_signal *w, int revents)
 }
 
 static void
+on_request(struct ev_loop *ev, ev_io *w, int revents)
+{
+	struct loop *l = w->data;
+
+	(void)ev;
+	(void)revents;
+	stamp_reflector_serve(l->opts.reflector, clock_mono());
+}
+
+/* Watched, unlike the sockets of the probes: other senders may not subtract our wait.
+ */
+static void
+watch_reflector(struct loop *l)
+{
+	int fds[2];
+
+	if (!l->opts.reflector)
+		return;
+	l->n_reflector = stamp_reflector_fds(l->opts.reflector, fds);
+	for (size_t i = 0; i < l->n_reflector; i++) {
+		ev_io_init(&l->reflector[i], on_request, fds[i], EV_READ);
+		l->reflector[i].data = l;
+		ev_io_start(l->ev, &l->reflector[i]);
+	}
+}
+
+static void
 watch_signal(struct loop *l, ev_signal *w, int signum,
     void (*cb)(struct ev_loop *, ev_signal *, int))
 {
@@ -123,6 +153,7 @@ loop_new(const struct loop_opts *opts, struct loop **out, struct err *err)
 	watch_signal(l, &l->term, SIGTERM, on_stop);
 	watch_signal(l, &l->interrupt, SIGINT, on_stop);
 	watch_signal(l, &l->hup, SIGHUP, on_hup);
+	watch_reflector(l);
 	rc = upload_new(l->ev, opts->collector, opts->spool, &l->upload, err);
 	if (rc < 0) {
 		loop_free(l);
@@ -141,6 +172,8 @@ loop_free(struct loop *l)
 	ev_timer_stop(l->ev, &l->tick);
 	ev_timer_stop(l->ev, &l->drain);
 	ev_prepare_stop(l->ev, &l->leave);
+	for (size_t i = 0; i < l->n_reflector; i++)
+		ev_io_stop(l->ev, &l->reflector[i]);
 	ev_signal_stop(l->ev, &l->term);
 	ev_signal_stop(l->ev, &l->interrupt);
 	ev_signal_stop(l->ev, &l->hup);

@@ -10,12 +10,15 @@
 
 struct loop;
 struct spool;
+struct stamp_reflector;
 
 struct loop_opts {
 	struct engine_opts engine; /* report and ctx are set here */
 	struct engine_roster roster;
 	const char *collector; /* base URL */
-	struct spool *spool;   /* the caller's, and outlives the loop */
+	/* The caller's, and outlive the loop: */
+	struct spool *spool;
+	struct stamp_reflector *reflector; /* NULL = none */
 	/* SIGHUP: reads the mesh again and calls engine_reload(). */
 	void (*reload)(struct engine *e, void *ctx);
 	void *ctx;

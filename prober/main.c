@@ -19,10 +19,12 @@
 #include "prober/options.h"
 #include "prober/roster.h"
 #include "prober/spool.h"
+#include "prober/stamping.h"
 
 struct reloader {
 	const struct options *config;
 	struct roster *roster;
+	struct stamping *stamping;
 };
 
 static void
@@ -40,6 +42,7 @@ reload(struct engine *e, void *ctx)
 	engine_reload(e, &fresh.view, clock_mono());
 	roster_free(l->roster);
 	*l->roster = fresh;
+	stamping_reload(l->stamping, l->roster);
 	log_info("reload: %zu nodes, %zu targets", fresh.mesh->n_nodes,
 	    fresh.view.n_targets);
 }
@@ -94,7 +97,8 @@ say_start(const struct roster *r, const struct pinger *p, const char *collector)
 static int
 run(const struct options *c, struct roster *roster, struct err *err)
 {
-	struct reloader reloader = { c, roster };
+	struct stamping stamping = { 0 };
+	struct reloader reloader = { c, roster, &stamping };
 	struct pinger_opts pinger_opts = { .timeout_ns = c->timeout_ns,
 		.tx_stamps = true };
 	struct loop_opts opts = { .reload = reload, .ctx = &reloader };
@@ -120,6 +124,11 @@ run(const struct options *c, struct roster *roster, struct err *err)
 	rc = spool_open(c->spool, SPOOL_BYTES_MAX, &opts.spool, err);
 	if (rc < 0)
 		goto out;
+	rc = stamping_open(&stamping, roster, c->stamp_key, c->timeout_ns, err);
+	if (rc < 0)
+		goto out;
+	opts.engine.stamp = stamping.sender;
+	opts.reflector = stamping.reflector;
 	rc = caps_keep(CAPS_BIT(CAP_NET_RAW));
 	if (rc < 0) {
 		(void)err_code(err, -rc, "dropping capabilities: %s", strerror(-rc));
@@ -136,6 +145,7 @@ run(const struct options *c, struct roster *roster, struct err *err)
 	(void)sdnotify("STOPPING=1"); /* a courtesy: systemd sees the exit anyway */
 out:
 	loop_free(loop);
+	stamping_close(&stamping);
 	spool_free(opts.spool);
 	fib_close(opts.engine.fib);
 	pinger_free(opts.engine.pinger);

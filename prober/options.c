@@ -26,7 +26,7 @@
 static const char usage[] =
     "usage: meshopt-prober [-v] [--mesh FILE] [--node NAME] [--collector URL]\n"
     "                      [--period TIME] [--interval TIME] [--timeout TIME]\n"
-    "                      [--spool DIR]\n"
+    "                      [--spool DIR] [--stamp-key FILE]\n"
     "       meshopt-prober --help | --version\n";
 static const char help[] =
     "\n"
@@ -37,6 +37,7 @@ static const char help[] =
     "  --interval TIME  of a report (10s)\n"
     "  --timeout TIME   after which a probe is lost (3s)\n"
     "  --spool DIR      where reports wait ($STATE_DIRECTORY/spool, else memory)\n"
+    "  --stamp-key FILE of authenticated STAMP (none)\n"
     "  -v, --verbose    say more on stderr\n"
     "\n"
     "TIME is a number with ms, s, m, h or d.  See meshopt-prober(8).\n";
@@ -71,6 +72,7 @@ read_options(struct options *c, int argc, char **argv)
 		{ "interval", required_argument, NULL, 'i' },
 		{ "timeout", required_argument, NULL, 't' },
 		{ "spool", required_argument, NULL, 's' },
+		{ "stamp-key", required_argument, NULL, 'k' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "version", no_argument, NULL, 'V' },
 		{ "help", no_argument, NULL, 'h' },
@@ -100,6 +102,9 @@ read_options(struct options *c, int argc, char **argv)
 			break;
 		case 's':
 			c->spool = optarg;
+			break;
+		case 'k':
+			c->stamp_key = optarg;
 			break;
 		case 'v':
 			c->verbose = true;

@@ -13,7 +13,8 @@ struct options {
 	const char *node;      /* NULL: found by this machine's addresses */
 	const char *collector; /* NULL: from the mesh file */
 	int64_t period_ns, interval_ns, timeout_ns;
-	const char *spool; /* directory; NULL: memory */
+	const char *spool;     /* directory; NULL: memory */
+	const char *stamp_key; /* file; NULL: STAMP without authentication */
 	bool verbose;
 };
 

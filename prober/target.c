@@ -26,13 +26,21 @@ target_list(const struct mesh *mesh, size_t self, struct target **out)
 
 		if (i == self)
 			continue;
-		t[n++] = (struct target){ i, TARGET_OVERLAY, node->address.addr };
+		t[n++] =
+		    (struct target){ i, TARGET_OVERLAY, .addr = node->address.addr };
 		if (node->endpoint.host[0])
-			t[n++] =
-			    (struct target){ i, TARGET_PUBLIC, node->endpoint.addr };
+			t[n++] = (struct target){ i, TARGET_PUBLIC,
+				.addr = node->endpoint.addr };
 		if (may_have_tunnel(mesh, self, i))
 			t[n++] = (struct target){ i, TARGET_TUNNEL,
-				wgkey_link_local(&node->key) };
+				.addr = wgkey_link_local(&node->key) };
+	}
+	for (size_t k = 0; k < n; k++) {
+		bool behind_nat =
+		    t[k].kind == TARGET_PUBLIC && !mesh->nodes[self].endpoint.host[0];
+
+		t[k].method = behind_nat ? MESH_ICMP : mesh->nodes[t[k].node].method;
+		t[k].dscp = mesh->nodes[t[k].node].dscp;
 	}
 	*out = t;
 	return n;

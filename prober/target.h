@@ -21,13 +21,16 @@ struct target {
 	size_t node; /* index in the mesh */
 	enum target_kind kind;
 	struct addr addr; /* family 0: the endpoint's host is a name to look up */
+	enum mesh_method method;
+	uint8_t dscp;
 };
 
 /*
  * Every other node's overlay address; the host of every endpoint; and the tunnel of
  * every pair that may have one: neither end the hub, and one of them reachable.  In the
- * order of the mesh, so that of a report is stable.  *out is a new array, the caller's
- * to free(); returns its length.
+ * order of the mesh, so that of a report is stable.  The public path from a node
+ * without an endpoint is always probed by ICMP: no reflector knows the address of its
+ * NAT.  *out is a new array, the caller's to free(); returns its length.
  */
 size_t target_list(const struct mesh *mesh, size_t self, struct target **out);
 

@@ -241,9 +241,11 @@ forgive(const struct window_set *set, struct window *w)
 	}
 }
 
-static bool
-is_complete(const struct window_set *set, const struct window *w, struct mono now)
+bool
+window_is_complete(const struct window_set *set, struct mono now)
 {
+	const struct window *w = set->oldest;
+
 	return w != set->open && w->pending == 0 &&
 	       mono_diff(now, w->end) >= set->timeout_ns;
 }
@@ -255,7 +257,7 @@ window_take(struct window_set *set, struct mono now, struct report *r,
 	struct window *w = set->oldest;
 	int64_t length_ms;
 
-	if (!is_complete(set, w, now))
+	if (!window_is_complete(set, now))
 		return false;
 	set->oldest = w->newer;
 	forgive(set, w);

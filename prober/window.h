@@ -58,6 +58,9 @@ void window_result(struct window_set *set, const struct pinger_result *r,
  */
 void window_counts(struct window_set *set, const struct pinger_counts *counts);
 
+/* Would window_take() have one now? */
+bool window_is_complete(const struct window_set *set, struct mono now);
+
 /*
  * Take the oldest window that is complete by now: times, counts and rows of *r are
  * filled in (r: zeroed, then the caller's to report_fini()); name gives the peers'
