@@ -16,6 +16,7 @@ enum {
 
 int cmd_apply(int argc, char **argv);
 int cmd_lint(int argc, char **argv);
+int cmd_ping(int argc, char **argv);
 int cmd_plan(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_report(int argc, char **argv);
