@@ -109,8 +109,14 @@ flush_socket(struct pinger *p, struct pinger_socket *s,
 		to->cb(&r, to->ctx);
 	}
 	pinger_outbox_clear(out);
-	/* The stamps share the receive buffer with the answers. */
-	pinger_receive_errors(p, s, to);
+	if (s->fd < 0)
+		return;
+	/* The stamps share the receive buffer with the answers.  Where there is more to
+	 * send, reading those too keeps the queue short and its memory in the cache. */
+	if (i == PINGER_OUTBOX_BATCH)
+		(void)pinger_receive_all(p, s, to); /* the next drain goes on */
+	else
+		pinger_receive_errors(p, s, to);
 }
 
 void

@@ -18,17 +18,17 @@
  */
 #define ENGINE_SILENT_MAX 30
 
-struct aim {
+struct aim { /* in an order that leaves no gaps: there are 30,000 in a large mesh */
 	struct addr addr;
 	bool live;	 /* in the present roster */
 	bool warm;	 /* has been sent to */
 	bool stamp_warm; /* likewise by STAMP */
-	enum mesh_method method;
 	uint8_t dscp;
-	unsigned silent; /* probes since the last answer, up to ENGINE_SILENT_MAX */
+	uint8_t silent; /* probes since the last answer, up to ENGINE_SILENT_MAX */
+	uint8_t said;	/* ICMP type of the last error about it, 0 = answers */
+	enum mesh_method method;
 	int code;	 /* errno of the last attempt to send, 0 = sent */
-	uint64_t unsent; /* attempts since code changed */
-	uint8_t said;	 /* ICMP type of the last error about it, 0 = answers */
+	uint32_t unsent; /* attempts since code changed */
 };
 
 struct peer {

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <linux/capability.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,12 @@
 #include "prober/roster.h"
 #include "prober/spool.h"
 #include "prober/stamping.h"
+
+/*
+ * glibc raises this with each large block that is freed, and then carves large arrays
+ * from a heap that never shrinks: 14 MB instead of 11 at 10,000 paths.
+ */
+#define MMAP_BYTES (128 * 1024)
 
 struct reloader {
 	const struct options *config;
@@ -161,6 +168,8 @@ main(int argc, char **argv)
 	int rc;
 
 	log_init("meshopt-prober", false);
+	/* Refusal would cost memory only. */
+	(void)mallopt(M_MMAP_THRESHOLD, MMAP_BYTES);
 	options_read(&c, argc, argv);
 	log_init("meshopt-prober", c.verbose);
 	(void)signal(SIGPIPE, SIG_IGN); /* a TLS library may write to a closed socket */

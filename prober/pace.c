@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A binary heap by deadline.  The hash need not resist anybody: whoever can name nodes
- * is trusted with the roster.
+ * A binary heap by deadline, of 16 bytes an entry: at 50,000 probes a second one of
+ * whole items took a fifteenth of all time.  The hash need not resist anybody: whoever
+ * can name nodes is trusted with the roster.
  */
 #include "prober/pace.h"
 
@@ -16,13 +17,18 @@ struct item {
 	uint64_t key;
 	int64_t phase_ns;
 	int64_t k; /* of the coming probe */
-	struct mono due;
+};
+
+struct entry {
+	int64_t due_ns; /* of CLOCK_MONOTONIC */
+	uint32_t item;
 };
 
 struct pace {
 	int64_t period_ns;
 	struct mono start;
-	struct item *heap;
+	struct item *items; /* in no order; each is in the heap once */
+	struct entry *heap;
 	size_t n, cap;
 };
 
@@ -68,52 +74,42 @@ pace_free(struct pace *p)
 {
 	if (!p)
 		return;
+	free(p->items);
 	free(p->heap);
 	free(p);
 }
 
-static void
-set_due(const struct pace *p, struct item *it)
+static int64_t
+due_ns(const struct pace *p, const struct item *it)
 {
 	int64_t swing_ns = p->period_ns / JITTER_PARTS;
 	uint64_t h = mix(it->key ^ (uint64_t)it->k * UINT64_C(0x9e3779b97f4a7c15));
 	int64_t jitter_ns = (int64_t)(h % (uint64_t)(2 * swing_ns + 1)) - swing_ns;
 
-	it->due = mono_add(p->start, it->phase_ns + it->k * p->period_ns + jitter_ns);
+	return p->start.ns + it->phase_ns + it->k * p->period_ns + jitter_ns;
 }
 
+/* Put an entry in the place i or above it, moving down what is later. */
 static void
-swap(struct pace *p, size_t a, size_t b)
+sift_up(struct pace *p, size_t i, struct entry e)
 {
-	struct item it = p->heap[a];
-
-	p->heap[a] = p->heap[b];
-	p->heap[b] = it;
+	for (; i > 0 && e.due_ns < p->heap[(i - 1) / 2].due_ns; i = (i - 1) / 2)
+		p->heap[i] = p->heap[(i - 1) / 2];
+	p->heap[i] = e;
 }
 
+/* The same in the place i or below it. */
 static void
-sift_up(struct pace *p, size_t i)
+sift_down(struct pace *p, size_t i, struct entry e)
 {
-	while (i > 0 && p->heap[i].due.ns < p->heap[(i - 1) / 2].due.ns) {
-		swap(p, i, (i - 1) / 2);
-		i = (i - 1) / 2;
+	for (size_t c = 2 * i + 1; c < p->n; i = c, c = 2 * i + 1) {
+		if (c + 1 < p->n && p->heap[c + 1].due_ns < p->heap[c].due_ns)
+			c++;
+		if (e.due_ns <= p->heap[c].due_ns)
+			break;
+		p->heap[i] = p->heap[c];
 	}
-}
-
-static void
-sift_down(struct pace *p, size_t i)
-{
-	for (;;) {
-		size_t least = i;
-
-		for (size_t c = 2 * i + 1; c <= 2 * i + 2 && c < p->n; c++)
-			if (p->heap[c].due.ns < p->heap[least].due.ns)
-				least = c;
-		if (least == i)
-			return;
-		swap(p, i, least);
-		i = least;
-	}
+	p->heap[i] = e;
 }
 
 /* The first k whose nominal time is after t. */
@@ -133,28 +129,47 @@ pace_add(struct pace *p, uint32_t id, uint64_t key, struct mono now)
 	/* The remainder favours small phases by less than 1 in 10^8. */
 	it.phase_ns = (int64_t)(key % (uint64_t)p->period_ns);
 	it.k = k_after(p, &it, now);
-	set_due(p, &it);
 	if (p->n == p->cap) {
 		p->cap = p->cap ? p->cap * 2 : 64;
+		p->items = mem_grow(p->items, p->cap, sizeof(*p->items));
 		p->heap = mem_grow(p->heap, p->cap, sizeof(*p->heap));
 	}
-	p->heap[p->n] = it;
-	sift_up(p, p->n++);
+	p->items[p->n] = it;
+	p->n++;
+	sift_up(p, p->n - 1, (struct entry){ due_ns(p, &it), (uint32_t)(p->n - 1) });
+}
+
+/* Where in the heap an item is; it is there. */
+static size_t
+place_of(const struct pace *p, uint32_t item)
+{
+	size_t i = 0;
+
+	while (p->heap[i].item != item)
+		i++;
+	return i;
 }
 
 void
 pace_remove(struct pace *p, uint32_t id)
 {
-	for (size_t i = 0; i < p->n; i++) {
-		if (p->heap[i].id != id)
-			continue;
-		p->heap[i] = p->heap[--p->n];
-		if (i < p->n) {
-			sift_down(p, i);
-			sift_up(p, i);
-		}
+	struct entry last;
+	uint32_t item = 0;
+	size_t place;
+
+	while (item < p->n && p->items[item].id != id)
+		item++;
+	if (item == p->n)
 		return;
-	}
+	place = place_of(p, item);
+	/* The last item takes its number, and the last entry its place. */
+	p->heap[place_of(p, (uint32_t)(p->n - 1))].item = item;
+	p->items[item] = p->items[p->n - 1];
+	last = p->heap[--p->n];
+	if (place == p->n)
+		return;
+	sift_down(p, place, last);
+	sift_up(p, place, p->heap[place]);
 }
 
 bool
@@ -162,20 +177,20 @@ pace_due(struct pace *p, struct mono now, uint32_t *id)
 {
 	int64_t grace_ns = p->period_ns / 2;
 
-	while (p->n && mono_diff(now, p->heap[0].due) >= 0) {
-		struct item *it = &p->heap[0];
-		bool in_time = mono_diff(now, it->due) <= grace_ns;
-		uint32_t found = it->id;
+	while (p->n && now.ns >= p->heap[0].due_ns) {
+		struct entry e = p->heap[0];
+		struct item *it = &p->items[e.item];
+		bool in_time = now.ns - e.due_ns <= grace_ns;
 
 		if (in_time)
 			it->k++;
 		else
 			it->k = k_after(p, it, now);
-		set_due(p, it);
-		sift_down(p, 0);
+		e.due_ns = due_ns(p, it);
+		sift_down(p, 0, e);
 		if (!in_time)
 			continue;
-		*id = found;
+		*id = it->id;
 		return true;
 	}
 	return false;
@@ -186,6 +201,6 @@ pace_next(const struct pace *p, struct mono *deadline)
 {
 	if (!p->n)
 		return false;
-	*deadline = p->heap[0].due;
+	deadline->ns = p->heap[0].due_ns;
 	return true;
 }

@@ -15,6 +15,7 @@
  * Prints: probes sent answered lost late duplicate spoofed local_drop stamp
  * probes being all of them, sent those that count: a target's first one does not.
  */
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,7 @@
 #include "prober/engine.h"
 #include "prober/window.h"
 
+#define MMAP_BYTES  (128 * 1024)
 #define INTERVAL_NS (10 * NS_PER_S)
 #define TIMEOUT_NS  NS_PER_S /* as fping is given */
 
@@ -105,22 +107,27 @@ nth(struct addr a, uint32_t n)
 }
 
 /* A mesh of as many nodes as it takes, ours the first. */
-static struct engine_roster
-make_roster(const struct addr *base, uint32_t paths, uint32_t each)
+struct fleet {
+	struct mesh mesh;
+	struct target *targets;
+	struct engine_roster roster;
+};
+
+static void
+make_fleet(struct fleet *f, const struct addr *base, uint32_t paths, uint32_t each)
 {
 	uint32_t n = (paths + each - 1) / each;
-	struct mesh *mesh = mem_alloc(sizeof(*mesh));
-	struct target *targets = mem_array(paths, sizeof(*targets));
 
-	mesh->nodes = mem_array(n + 1, sizeof(*mesh->nodes));
-	mesh->n_nodes = n + 1;
+	*f = (struct fleet){ .targets = mem_array(paths, sizeof(*f->targets)) };
+	f->mesh.nodes = mem_array(n + 1, sizeof(*f->mesh.nodes));
+	f->mesh.n_nodes = n + 1;
 	for (uint32_t i = 0; i <= n; i++)
-		(void)snprintf(mesh->nodes[i].name, MESH_NAME_MAX, "node%u", i);
+		(void)snprintf(f->mesh.nodes[i].name, MESH_NAME_MAX, "node%u", i);
 	for (uint32_t i = 0; i < paths; i++)
-		targets[i] = (struct target){ .node = 1 + i / each,
+		f->targets[i] = (struct target){ .node = 1 + i / each,
 			.kind = i % each ? TARGET_PUBLIC : TARGET_OVERLAY,
 			.addr = nth(*base, i) };
-	return (struct engine_roster){ mesh, 0, targets, paths };
+	f->roster = (struct engine_roster){ &f->mesh, 0, f->targets, paths };
 }
 
 static void
@@ -141,17 +148,20 @@ tick(struct engine *e)
 }
 
 static void
-run(struct engine_opts *opts, struct engine_roster *roster, int64_t length_ns)
+run(struct engine_opts *opts, struct fleet *fleet, int64_t length_ns)
 {
-	static struct mesh nobody;
+	struct mesh_node self = { .name = "node0" };
+	struct mesh nobody = { .nodes = &self, .n_nodes = 1 };
 	struct mono end = mono_add(clock_mono(), length_ns);
-	struct engine *e = engine_new(opts, roster, clock_mono());
+	struct engine *e = engine_new(opts, &fleet->roster, clock_mono());
 	struct engine_roster silence = { &nobody, 0, NULL, 0 };
 
+	/* The engine keeps nothing of it, and fping forgets its own list too. */
+	free(fleet->mesh.nodes);
+	free(fleet->targets);
 	while (mono_diff(end, clock_mono()) > 0)
 		tick(e);
 	/* No targets any more: wait for the answers and the report about them. */
-	nobody.nodes = roster->mesh->nodes;
 	engine_reload(e, &silence, clock_mono());
 	end =
 	    mono_add(clock_mono(), opts->interval_ns + opts->timeout_ns + NS_PER_S / 2);
@@ -180,12 +190,13 @@ main(int argc, char **argv)
 		.report = on_report,
 		.ctx = &t };
 	uint32_t each = 2;
-	struct engine_roster roster;
+	struct fleet fleet;
 	struct addr base;
 	struct err err;
 	int option;
 
 	log_init("driver", false);
+	(void)mallopt(M_MMAP_THRESHOLD, MMAP_BYTES); /* as prober/main.c */
 	while ((option = getopt(argc, argv, "ad:i:")) != -1) {
 		if (option == 'a')
 			each = 1;
@@ -201,12 +212,12 @@ main(int argc, char **argv)
 			"SECONDS");
 	opts.timeout_ns = pinger_opts.timeout_ns;
 	opts.period_ns = number(argv[optind + 2]) * NS_PER_MS;
-	roster = make_roster(&base, number(argv[optind + 1]), each);
+	make_fleet(&fleet, &base, number(argv[optind + 1]), each);
 	if (pinger_new(&pinger_opts, &opts.pinger, &err) < 0)
 		log_die("%s", err.text);
 	if (fib_open(&opts.fib) < 0)
 		log_die("rtnetlink: cannot be opened");
-	run(&opts, &roster, number(argv[optind + 3]) * NS_PER_S);
+	run(&opts, &fleet, number(argv[optind + 3]) * NS_PER_S);
 	printf("%llu %llu %llu %llu %llu %llu %llu %llu %s\n",
 	    (unsigned long long)probes, (unsigned long long)t.sent,
 	    (unsigned long long)(t.sent - t.lost), (unsigned long long)t.lost,
