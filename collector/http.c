@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two facts shape this file.  libmicrohttpd has its sockets in an epoll set of its own,
- * edge triggered: unless MHD_get_timeout() is asked before each sleep, requests hang
- * (measured: 3 of 3 POSTs of 3 MB), hence the ev_prepare.  And a connection whose
- * answer is not ready yet is suspended: MHD does not look at it, so nothing of it can
- * go away until it is resumed, and the request that others hold stays valid.
+ * A connection whose answer is not ready yet is suspended: MHD does not look at it, so
+ * nothing of it can go away until it is resumed, and the request that others hold stays
+ * valid.
  */
 #include "collector/http.h"
 
@@ -15,16 +13,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
-#include <ev.h>
 #include <microhttpd.h>
 
 #include "common/clock.h"
+#include "common/log.h"
 #include "common/mem.h"
+#include "common/mhd_loop.h"
+#include "common/num.h"
 
 #include "collector/body.h"
-#include "collector/head.h"
 #include "collector/listen.h"
 
 /* 1,000 probers with a connection each, and those that look on. */
@@ -49,12 +49,9 @@
 struct http {
 	struct http_opts opts;
 	struct MHD_Daemon *daemon;
-	struct ev_io io;
-	struct ev_timer timer;
-	struct ev_prepare prepare;
+	struct mhd_loop mhd;
 	struct body_budget budget;
-	bool resumed; /* MHD does not know yet that a connection goes on */
-	size_t live;  /* handed to the handler and not yet sent */
+	size_t live; /* handed to the handler and not yet sent */
 };
 
 /* What MHD calls a connection's request; the handler sees its head. */
@@ -68,6 +65,7 @@ struct request {
 	unsigned refused; /* status; the body is then thrown away */
 	bool close;	  /* the connection cannot be trusted after this */
 	bool dispatched, suspended, replied;
+	unsigned n_host, n_length, n_encoding;
 };
 
 static void
@@ -118,8 +116,18 @@ send_response(struct request *r)
 static enum MHD_Result
 on_header(void *ctx, enum MHD_ValueKind kind, const char *name, const char *value)
 {
+	struct request *r = ctx;
+
 	(void)kind; /* always a header */
-	head_add(ctx, name, value);
+	r->n_host += strcasecmp(name, "Host") == 0;
+	r->n_length += strcasecmp(name, "Content-Length") == 0;
+	if (strcasecmp(name, "Transfer-Encoding") == 0) {
+		r->n_encoding++;
+		if (!value || strcasecmp(value, "chunked") != 0)
+			r->n_encoding++; /* any other coding is one too many */
+	}
+	if (strcasecmp(name, "Content-Type") == 0)
+		r->head.content_type = value;
 	return MHD_YES;
 }
 
@@ -138,18 +146,31 @@ on_param(void *ctx, enum MHD_ValueKind kind, const char *name, const char *value
 	return MHD_YES;
 }
 
+/*
+ * RFC 9112, 6.1 and 6.3: two ways to tell where a body ends are how a request is
+ * smuggled past a proxy that took the other one.  MHD 0.9.75 accepts all three.
+ */
 static void
-check_head(struct request *r, const struct head *head)
+check_head(struct request *r)
 {
-	const char *fault = head_fault(head);
+	const char *length;
+	uint32_t bytes;
 
-	if (fault) {
+	if (r->n_host > 1 || r->n_length > 1 || r->n_encoding > 1 ||
+	    r->n_length + r->n_encoding > 1) {
 		r->close = true;
-		refuse(r, 400, fault);
-	} else if (head_longer(head, (uint32_t)r->http->opts.body_max)) {
-		r->close = head_longer(head, DRAIN_MAX);
-		refuse(r, 413, TOO_LARGE);
+		refuse(r, 400,
+		    "a second Host or Content-Length, or Transfer-Encoding beside "
+		    "Content-Length or other than chunked");
+		return;
 	}
+	length = MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND,
+	    "Content-Length"); /* digits, or MHD would have answered 400 */
+	if (!length ||
+	    num_u32(length, 0, (uint32_t)r->http->opts.body_max, &bytes) == 0)
+		return;
+	r->close = num_u32(length, 0, DRAIN_MAX, &bytes) < 0;
+	refuse(r, 413, TOO_LARGE);
 }
 
 static struct request *
@@ -158,17 +179,15 @@ begin(struct http *h, struct MHD_Connection *connection)
 	struct request *r = mem_alloc(sizeof(*r));
 	const union MHD_ConnectionInfo *info =
 	    MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	struct head head = { 0 };
 
 	r->http = h;
 	r->connection = connection;
 	if (info && info->client_addr)
 		(void)addr_from_sockaddr(info->client_addr, &r->head.peer);
 	/* Both return how many there are, which the callbacks count better. */
-	(void)MHD_get_connection_values(connection, MHD_HEADER_KIND, on_header, &head);
+	(void)MHD_get_connection_values(connection, MHD_HEADER_KIND, on_header, r);
 	(void)MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, on_param, r);
-	r->head.content_type = head.content_type;
-	check_head(r, &head);
+	check_head(r);
 	return r;
 }
 
@@ -177,18 +196,22 @@ static bool
 collect(struct request *r, const char *piece, size_t n)
 {
 	struct http *h = r->http;
-	int error;
 
 	if (n > DRAIN_MAX - r->seen)
 		return false;
 	r->seen += n;
 	if (r->refused)
 		return true;
-	error = body_add(&r->body, &h->budget, h->opts.body_max, piece, n);
-	if (error == -EFBIG)
+	switch (body_add(&r->body, &h->budget, h->opts.body_max, piece, n)) {
+	case -EFBIG:
 		refuse(r, 413, TOO_LARGE);
-	else if (error)
+		break;
+	case -ENOBUFS:
 		refuse(r, 503, "too many bodies at once: try again later");
+		break;
+	default:
+		break;
+	}
 	return true;
 }
 
@@ -271,7 +294,7 @@ http_reply(struct http_request *request, const struct http_response *response)
 	if (r->suspended) {
 		r->suspended = false;
 		MHD_resume_connection(r->connection);
-		r->http->resumed = true;
+		r->http->mhd.again = true;
 	}
 }
 
@@ -284,59 +307,28 @@ on_unescape(void *ctx, struct MHD_Connection *connection, char *text)
 	return strstr(text, "%00") ? strlen(text) : MHD_http_unescape(text);
 }
 
-static void
-on_io(struct ev_loop *loop, struct ev_io *io, int events)
-{
-	struct http *h = io->data;
+static void on_log(void *ctx, const char *fmt, va_list ap)
+    __attribute__((format(printf, 2, 0)));
 
-	(void)loop;
-	(void)events;
-	(void)MHD_run(h->daemon); /* fails only if the daemon had its own thread */
+static void
+on_log(void *ctx, const char *fmt, va_list ap)
+{
+	char line[256];
+
+	(void)ctx;
+	/* Anybody who connects can cause these: for debugging only. */
+	(void)vsnprintf(line, sizeof(line), fmt, ap); /* cut is fine */
+	line[strcspn(line, "\r\n")] = '\0';
+	log_debug("http: %s", line);
 }
 
-static void
-on_timer(struct ev_loop *loop, struct ev_timer *timer, int events)
+/* Fewer connections than descriptors, or accept() would fail in a busy circle. */
+static unsigned
+connection_limit(void)
 {
-	struct http *h = timer->data;
+	unsigned files = listen_files(CONNECTIONS_MAX + SPARE_FDS);
 
-	(void)loop;
-	(void)events;
-	(void)MHD_run(h->daemon); /* as above */
-}
-
-static void
-on_prepare(struct ev_loop *loop, struct ev_prepare *prepare, int events)
-{
-	struct http *h = prepare->data;
-	MHD_UNSIGNED_LONG_LONG ms;
-
-	(void)events;
-	ev_timer_stop(loop, &h->timer);
-	/* Without a thread of its own MHD looks at what was resumed only when it runs.
-	 */
-	while (h->resumed) {
-		h->resumed = false;
-		(void)MHD_run(h->daemon); /* as above */
-	}
-	if (MHD_get_timeout(h->daemon, &ms) != MHD_YES)
-		return;
-	ev_timer_set(&h->timer, (double)ms / 1e3, 0.);
-	ev_timer_start(loop, &h->timer);
-}
-
-static void
-watch(struct http *h)
-{
-	const union MHD_DaemonInfo *info =
-	    MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-
-	assert(info && info->epoll_fd >= 0);
-	ev_io_init(&h->io, on_io, info->epoll_fd, EV_READ);
-	ev_timer_init(&h->timer, on_timer, 0., 0.);
-	ev_prepare_init(&h->prepare, on_prepare);
-	h->io.data = h->timer.data = h->prepare.data = h;
-	ev_io_start(h->opts.loop, &h->io);
-	ev_prepare_start(h->opts.loop, &h->prepare);
+	return files > 2 * SPARE_FDS ? files - SPARE_FDS : SPARE_FDS / 2;
 }
 
 struct http *
@@ -349,22 +341,21 @@ http_new(const struct http_opts *opts, struct err *err)
 	h->budget.max = BODIES_MAX;
 	h->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME |
 					 MHD_USE_ERROR_LOG,
-	    0, NULL, NULL, on_request, h, MHD_OPTION_LISTEN_SOCKET, opts->listen_fd,
-	    MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
-	    MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL,
+	    0, NULL, NULL, on_request, h, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
+	    MHD_OPTION_LISTEN_SOCKET, opts->listen_fd, MHD_OPTION_NOTIFY_COMPLETED,
+	    on_completed, NULL, MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL,
 	    MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
-	    MHD_OPTION_CONNECTION_LIMIT, listen_files(CONNECTIONS_MAX, SPARE_FDS),
+	    MHD_OPTION_CONNECTION_LIMIT, connection_limit(),
 	    MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)CONNECTIONS_PER_ADDRESS,
 	    MHD_OPTION_CONNECTION_TIMEOUT, IDLE_TIMEOUT_S,
 	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
 	    MHD_OPTION_END);
 	if (!h->daemon) {
-		(void)err_set(err,
-		    "libmicrohttpd does not start: is there an epoll in this system?");
+		(void)err_set(err, "libmicrohttpd does not start: see it with -v");
 		free(h);
 		return NULL;
 	}
-	watch(h);
+	mhd_loop_start(&h->mhd, h->opts.loop, h->daemon);
 	return h;
 }
 
@@ -385,12 +376,10 @@ http_free(struct http *h, int limit_ms)
 	if (!h)
 		return;
 	end = mono_add(clock_mono(), limit_ms * NS_PER_MS);
-	ev_io_stop(h->opts.loop, &h->io);
-	ev_timer_stop(h->opts.loop, &h->timer);
-	ev_prepare_stop(h->opts.loop, &h->prepare);
-	(void)MHD_run(h->daemon); /* as in on_io() */
+	mhd_loop_stop(&h->mhd);
+	(void)MHD_run(h->daemon); /* fails only if the daemon had its own thread */
 	while (h->live > 0 && mono_diff(end, clock_mono()) > 0) {
-		struct pollfd pfd = { .fd = h->io.fd, .events = POLLIN };
+		struct pollfd pfd = { .fd = h->mhd.io.fd, .events = POLLIN };
 
 		(void)poll(&pfd, 1, 10); /* a look at the clock either way */
 		(void)MHD_run(h->daemon);

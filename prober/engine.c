@@ -38,6 +38,7 @@ engine_new(const struct engine_opts *opts, const struct engine_roster *roster,
 	e->pace = pace_new(opts->period_ns, now);
 	e->windows = window_new(opts->timeout_ns, &edge);
 	engine_stamp_start(e, &edge);
+	engine_mtu_start(e, now);
 	engine_reload(e, roster, now);
 	/* A first window of 1/4 to 1 interval: nodes that boot together do not report
 	 * together, and a new node shows up soon. */
@@ -53,6 +54,7 @@ engine_free(struct engine *e)
 	if (!e)
 		return;
 	pace_free(e->pace);
+	pace_free(e->mtu_pace);
 	window_free(e->windows);
 	window_free(e->stamp_windows);
 	free(e->peers);
@@ -149,6 +151,7 @@ engine_tick(struct engine *e, struct mono now)
 	if (mono_diff(now, e->window_end) >= 0)
 		roll(e, now);
 	engine_probe_due(e, now);
+	engine_mtu_tick(e, now);
 	report(e, now);
 	next = e->window_end;
 	if (pace_next(e->pace, &at))

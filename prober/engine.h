@@ -25,6 +25,7 @@ struct engine_opts {
 	struct pinger *pinger; /* these two are the caller's, and outlive the engine */
 	struct fib *fib;
 	struct stamp_sender *stamp; /* likewise; NULL: no probes by STAMP */
+	struct pinger *mtu_pinger;  /* likewise, with dont_fragment; NULL: no such */
 	struct addr source;	    /* of probes to public addresses; family 0 = none */
 	unsigned source_ifindex;    /* by which they leave; 0 = any */
 	int64_t period_ns;	    /* between two probes of one target */
@@ -55,6 +56,8 @@ struct engine_stat {
 	uint64_t unreachable; /* ICMP errors about a probe */
 	uint64_t unsent;      /* probes that the kernel refused */
 	uint64_t policed;     /* windows in which ICMP was, as method.h has it */
+	uint64_t mtu_blocked; /* times that a full packet alone was lost */
+	uint32_t mtu_bytes;   /* of the last full packet that came; 0 = none yet */
 	uint8_t ttl;	      /* of the last answer; 0 = none yet, or unknown */
 };
 

@@ -26,6 +26,9 @@ struct aim { /* in an order that leaves no gaps: there are 30,000 in a large mes
 	uint8_t dscp;
 	uint8_t silent; /* probes since the last answer, up to ENGINE_SILENT_MAX */
 	uint8_t said;	/* ICMP type of the last error about it, 0 = answers */
+	uint8_t mtu_out, mtu_came; /* of small and full packet: under way, came */
+	uint8_t mtu_vanished;	   /* full packets in a row, while small ones came */
+	uint16_t mtu_bytes;	   /* of the full packet that was sent last */
 	enum mesh_method method;
 	int code;	 /* errno of the last attempt to send, 0 = sent */
 	uint32_t unsent; /* attempts since code changed */
@@ -48,6 +51,8 @@ struct engine {
 	struct pace *pace;
 	struct window_set *windows;
 	struct window_set *stamp_windows; /* NULL without opts.stamp */
+	struct pace *mtu_pace;		  /* NULL without opts.mtu_pinger */
+	bool mtu_flying;
 	struct mono window_end;
 	uint64_t next_seq; /* of the pinger */
 	struct peer *peers;
@@ -78,6 +83,15 @@ void engine_probe_answer(struct engine *e, struct window_set *windows,
 void engine_probe_refused(struct engine *e, struct window_set *windows, uint32_t slot,
     enum target_kind kind, int code);
 void engine_probe_all_clear(struct engine *e, uint32_t row, enum target_kind kind);
+
+/* The path that a probe of this target is counted under. */
+enum path engine_probe_path(const struct peer *peer, enum target_kind kind);
+
+/* Full packets; without opts.mtu_pinger these do nothing.  id: that of the pace. */
+void engine_mtu_start(struct engine *e, struct mono now);
+void engine_mtu_add(struct engine *e, uint32_t id, struct mono now);
+void engine_mtu_remove(struct engine *e, uint32_t id);
+void engine_mtu_tick(struct engine *e, struct mono now);
 
 /* STAMP beside each step of ICMP; without opts.stamp they do nothing. */
 void engine_stamp_start(struct engine *e, const struct window_edge *icmp);

@@ -104,11 +104,14 @@ repace(struct engine *e, const bool *was, uint32_t n_was, struct mono now)
 		struct aim *aim = &peer->aims[id % TARGET_KINDS];
 		bool had = id < n_was && was[id];
 
-		if (aim->live && !had)
+		if (aim->live && !had) {
 			pace_add(e->pace, id,
 			    pace_key(e->self, peer->name, id % TARGET_KINDS), now);
+			engine_mtu_add(e, id, now);
+		}
 		if (!aim->live && had) {
 			pace_remove(e->pace, id);
+			engine_mtu_remove(e, id);
 			aim->warm = aim->stamp_warm = false;
 		}
 	}

@@ -138,8 +138,8 @@ log_change(const struct peer *peer, enum target_kind kind, struct aim *aim, int 
 	aim->unsent = 1;
 }
 
-static enum path
-path_of(const struct peer *peer, enum target_kind kind)
+enum path
+engine_probe_path(const struct peer *peer, enum target_kind kind)
 {
 	if (kind == TARGET_PUBLIC)
 		return PATH_PUBLIC;
@@ -218,7 +218,8 @@ probe(struct engine *e, uint32_t id, struct mono now)
 	struct peer *peer = &e->peers[id / TARGET_KINDS];
 	enum target_kind kind = id % TARGET_KINDS;
 	struct aim *aim = &peer->aims[kind];
-	uint32_t row = id / TARGET_KINDS * PATH_COUNT + (uint32_t)path_of(peer, kind);
+	uint32_t row =
+	    id / TARGET_KINDS * PATH_COUNT + (uint32_t)engine_probe_path(peer, kind);
 	struct pinger_probe p = { .slot = row * 2 + !is_counted(e, kind, aim),
 		.to = aim->addr,
 		.scope = e->direct,

@@ -6,12 +6,16 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <ev.h>
 
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/stamp_reflector.h"
+#include "prober/metrics.h"
+#include "prober/metrics_text.h"
+#include "prober/totals.h"
 #include "prober/upload.h"
 
 #define FIRST_NS (20 * NS_PER_MS) /* until the first tick */
@@ -22,6 +26,9 @@ struct loop {
 	struct loop_opts opts;
 	struct engine *engine;
 	struct upload *upload;
+	struct totals totals;
+	struct metrics *metrics;
+	char node[MESH_NAME_MAX], mesh[MESH_NAME_MAX];
 	ev_timer tick;
 	ev_timer drain;	  /* since SIGTERM: give up delivering */
 	ev_prepare leave; /* since SIGTERM: is all delivered? */
@@ -37,7 +44,35 @@ on_report(const struct report *r, void *ctx)
 
 	log_debug("report %llu: %zu rows, %u ms", (unsigned long long)r->seq, r->n_rows,
 	    r->length_ms);
+	totals_add(&l->totals, r);
 	upload_push(l->upload, r);
+}
+
+static char *
+make_page(size_t *len, void *ctx)
+{
+	struct loop *l = ctx;
+	struct metrics_page page = { l->node, l->mesh, &l->totals,
+		.spool = spool_stats(l->opts.spool) };
+	struct stamp_reflector_counts counts;
+	struct metrics_stat *stats = NULL, m;
+	char *text;
+
+	for (uint32_t i = 0; engine_stat(l->engine, i, &m.peer, &m.path, &m.stat);
+	     i++) {
+		if (!m.stat.ttl && !m.stat.unsent && !m.stat.unreachable)
+			continue; /* not probed */
+		stats = mem_grow(stats, page.n_stats + 1, sizeof(*stats));
+		stats[page.n_stats++] = m;
+	}
+	page.stats = stats;
+	if (l->opts.reflector) {
+		counts = stamp_reflector_counts(l->opts.reflector);
+		page.reflector = &counts;
+	}
+	text = metrics_text(&page, len);
+	free(stats);
+	return text;
 }
 
 static void
@@ -154,10 +189,18 @@ loop_new(const struct loop_opts *opts, struct loop **out, struct err *err)
 	watch_signal(l, &l->interrupt, SIGINT, on_stop);
 	watch_signal(l, &l->hup, SIGHUP, on_hup);
 	watch_reflector(l);
+	memcpy(l->node, opts->roster.mesh->nodes[opts->roster.self].name,
+	    sizeof(l->node));
+	memcpy(l->mesh, opts->roster.mesh->name, sizeof(l->mesh));
 	rc = upload_new(l->ev, opts->collector, opts->spool, &l->upload, err);
 	if (rc < 0) {
 		loop_free(l);
 		return rc;
+	}
+	if (opts->metrics_fd >= 0 &&
+	    metrics_new(l->ev, opts->metrics_fd, make_page, l, &l->metrics) < 0) {
+		loop_free(l);
+		return err_set(err, "--metrics: libmicrohttpd does not start");
 	}
 	l->engine = engine_new(&l->opts.engine, &l->opts.roster, clock_mono());
 	*out = l;
@@ -177,6 +220,8 @@ loop_free(struct loop *l)
 	ev_signal_stop(l->ev, &l->term);
 	ev_signal_stop(l->ev, &l->interrupt);
 	ev_signal_stop(l->ev, &l->hup);
+	metrics_free(l->metrics);
+	totals_fini(&l->totals);
 	engine_free(l->engine);
 	upload_free(l->upload);
 	ev_loop_destroy(l->ev);

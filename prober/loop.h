@@ -19,6 +19,7 @@ struct loop_opts {
 	/* The caller's, and outlive the loop: */
 	struct spool *spool;
 	struct stamp_reflector *reflector; /* NULL = none */
+	int metrics_fd; /* from metrics_listen(), taken over; -1 = none */
 	/* SIGHUP: reads the mesh again and calls engine_reload(). */
 	void (*reload)(struct engine *e, void *ctx);
 	void *ctx;

@@ -17,6 +17,7 @@
 #include "common/mem.h"
 #include "common/sdnotify.h"
 #include "prober/loop.h"
+#include "prober/metrics.h"
 #include "prober/options.h"
 #include "prober/roster.h"
 #include "prober/spool.h"
@@ -101,47 +102,61 @@ say_start(const struct roster *r, const struct pinger *p, const char *collector)
 	    pinger_mode(p), stamp_name(pinger_stamp(p)), collector);
 }
 
+/* Everything that takes a privilege or may fail; the caller closes it in any case. */
+static int
+open_all(const struct options *c, const struct roster *roster, struct loop_opts *opts,
+    struct stamping *stamping, struct err *err)
+{
+	struct pinger_opts icmp = { .timeout_ns = c->timeout_ns, .tx_stamps = true };
+	struct pinger_opts full = { .timeout_ns = c->timeout_ns,
+		.dont_fragment = true };
+	int rc = pinger_new(&icmp, &opts->engine.pinger, err);
+
+	if (rc == 0)
+		rc = pinger_new(&full, &opts->engine.mtu_pinger, err);
+	if (rc < 0)
+		return rc;
+	rc = fib_open(&opts->engine.fib);
+	if (rc < 0)
+		return err_code(err, -rc, "rtnetlink: %s", strerror(-rc));
+	rc = spool_open(c->spool, SPOOL_BYTES_MAX, &opts->spool, err);
+	if (rc == 0)
+		rc = stamping_open(stamping, roster, c->stamp_key, c->timeout_ns, err);
+	if (rc == 0 && c->metrics.addr.family)
+		rc = opts->metrics_fd = metrics_listen(&c->metrics, err);
+	if (rc < 0)
+		return rc;
+	opts->engine.stamp = stamping->sender;
+	opts->reflector = stamping->reflector;
+	rc = caps_keep(CAPS_BIT(CAP_NET_RAW));
+	return rc < 0 ? err_code(err, -rc, "dropping capabilities: %s", strerror(-rc))
+		      : 0;
+}
+
 static int
 run(const struct options *c, struct roster *roster, struct err *err)
 {
 	struct stamping stamping = { 0 };
 	struct reloader reloader = { c, roster, &stamping };
-	struct pinger_opts pinger_opts = { .timeout_ns = c->timeout_ns,
-		.tx_stamps = true };
-	struct loop_opts opts = { .reload = reload, .ctx = &reloader };
 	char collector[MESH_COLLECTOR_MAX];
+	struct loop_opts opts = { .reload = reload,
+		.ctx = &reloader,
+		.collector = collector,
+		.roster = roster->view,
+		.metrics_fd = -1 };
 	struct loop *loop = NULL;
 	int rc;
 
 	opts.engine.period_ns = c->period_ns;
 	opts.engine.interval_ns = c->interval_ns;
 	opts.engine.timeout_ns = c->timeout_ns;
-	opts.collector = collector;
-	opts.roster = roster->view;
+	opts.engine.source = c->source;
+	opts.engine.source_ifindex = c->source_ifindex;
 	rc = find_collector(c, roster->mesh, collector, err);
 	if (rc == 0)
-		rc = pinger_new(&pinger_opts, &opts.engine.pinger, err);
-	if (rc < 0)
-		goto out;
-	rc = fib_open(&opts.engine.fib);
-	if (rc < 0) {
-		(void)err_code(err, -rc, "rtnetlink: %s", strerror(-rc));
-		goto out;
-	}
-	rc = spool_open(c->spool, SPOOL_BYTES_MAX, &opts.spool, err);
-	if (rc < 0)
-		goto out;
-	rc = stamping_open(&stamping, roster, c->stamp_key, c->timeout_ns, err);
-	if (rc < 0)
-		goto out;
-	opts.engine.stamp = stamping.sender;
-	opts.reflector = stamping.reflector;
-	rc = caps_keep(CAPS_BIT(CAP_NET_RAW));
-	if (rc < 0) {
-		(void)err_code(err, -rc, "dropping capabilities: %s", strerror(-rc));
-		goto out;
-	}
-	rc = loop_new(&opts, &loop, err);
+		rc = open_all(c, roster, &opts, &stamping, err);
+	if (rc == 0)
+		rc = loop_new(&opts, &loop, err);
 	if (rc < 0)
 		goto out;
 	say_start(roster, opts.engine.pinger, collector);
@@ -155,6 +170,7 @@ out:
 	stamping_close(&stamping);
 	spool_free(opts.spool);
 	fib_close(opts.engine.fib);
+	pinger_free(opts.engine.mtu_pinger);
 	pinger_free(opts.engine.pinger);
 	return rc;
 }

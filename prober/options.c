@@ -6,6 +6,7 @@
 
 #include <getopt.h>
 #include <limits.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,7 @@ static const char usage[] =
     "usage: meshopt-prober [-v] [--mesh FILE] [--node NAME] [--collector URL]\n"
     "                      [--period TIME] [--interval TIME] [--timeout TIME]\n"
     "                      [--spool DIR] [--stamp-key FILE]\n"
+    "                      [--metrics ADDR:PORT] [--source ADDR|INTERFACE]\n"
     "       meshopt-prober --help | --version\n";
 static const char help[] =
     "\n"
@@ -38,6 +40,8 @@ static const char help[] =
     "  --timeout TIME   after which a probe is lost (3s)\n"
     "  --spool DIR      where reports wait ($STATE_DIRECTORY/spool, else memory)\n"
     "  --stamp-key FILE of authenticated STAMP (none)\n"
+    "  --metrics ADDR:PORT  where Prometheus may ask (nowhere)\n"
+    "  --source ADDR|INTERFACE  of probes to public addresses (as routed)\n"
     "  -v, --verbose    say more on stderr\n"
     "\n"
     "TIME is a number with ms, s, m, h or d.  See meshopt-prober(8).\n";
@@ -61,6 +65,33 @@ duration(const char *option, const char *text)
 	return ns;
 }
 
+static struct endpoint
+metrics(const char *text)
+{
+	struct endpoint at;
+
+	if (endpoint_parse(text, &at) < 0 || !at.addr.family) {
+		log_warnx("--metrics %s: not an address and port such as "
+			  "127.0.0.1:9101",
+		    text);
+		usage_error();
+	}
+	return at;
+}
+
+static void
+take_source(struct options *c, const char *text)
+{
+	if (addr_parse(text, &c->source) == 0)
+		return;
+	c->source_ifindex = if_nametoindex(text);
+	if (c->source_ifindex)
+		return;
+	log_warnx("--source %s: neither an address nor an interface of this machine",
+	    text);
+	usage_error();
+}
+
 static void
 read_options(struct options *c, int argc, char **argv)
 {
@@ -73,6 +104,8 @@ read_options(struct options *c, int argc, char **argv)
 		{ "timeout", required_argument, NULL, 't' },
 		{ "spool", required_argument, NULL, 's' },
 		{ "stamp-key", required_argument, NULL, 'k' },
+		{ "metrics", required_argument, NULL, 'M' },
+		{ "source", required_argument, NULL, 'S' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "version", no_argument, NULL, 'V' },
 		{ "help", no_argument, NULL, 'h' },
@@ -102,6 +135,12 @@ read_options(struct options *c, int argc, char **argv)
 			break;
 		case 's':
 			c->spool = optarg;
+			break;
+		case 'M':
+			c->metrics = metrics(optarg);
+			break;
+		case 'S':
+			take_source(c, optarg);
 			break;
 		case 'k':
 			c->stamp_key = optarg;

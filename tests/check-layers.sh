@@ -48,13 +48,14 @@ fence() { # fence HEADER FILES...: no other file may include it
 	done
 }
 fence 'ev\.h' prober/main.c 'prober/loop.[ch]' 'prober/upload.[ch]' collector/main.c \
-    'collector/http*.[ch]' 'collector/writer.[ch]' 'collector/loop.[ch]'
+    'collector/http*.[ch]' 'collector/writer.[ch]' 'collector/loop.[ch]' \
+    'common/mhd_loop.[ch]' 'prober/metrics.[ch]'
 fence 'libmnl/.*' common/fib.c 'optimizer/apply/kernel_*.[ch]'
 fence 'jansson\.h' '*_json.c' 'collector/api*.c' 'optimizer/cmd_*.c'
 fence 'csv\.h' optimizer/matrix_csv.c
 fence 'zlib\.h' optimizer/history_read.c
 fence 'sqlite3\.h' collector/store_sqlite.c
-fence 'microhttpd\.h' 'collector/http*.[ch]'
+fence 'microhttpd\.h' 'collector/http*.[ch]' 'common/mhd_loop.[ch]' 'prober/metrics.[ch]'
 fence 'curl/.*' 'prober/upload*.[ch]' optimizer/fetch.c prober/main.c
 fence 'sodium\.h' 'common/*.c'
 
@@ -64,7 +65,7 @@ for file in common/*.c prober/*.c collector/*.c optimizer/*.c optimizer/*/*.c; d
 	*/main.c | common/log.c | common/clock.c | common/mem.c | common/mesh.c) continue ;;
 	common/fib.c | common/pinger*.c | common/stamp_[krs]*.c | common/stepwatch.c | common/sdnotify.c) continue ;;
 	prober/loop.c | prober/upload.c | prober/engine*.c | prober/roster.c) continue ;;
-	prober/stamping.c | prober/options.c | prober/spool.c | prober/spool_dir.c) continue ;;
+	prober/stamping.c | prober/metrics.c | prober/options.c | prober/spool.c | prober/spool_dir.c) continue ;;
 	collector/http*.c | collector/store_*.c | collector/writer.c | collector/listen.c) continue ;;
 	collector/api*.c | collector/options.c | collector/roster.c) continue ;;
 	optimizer/cmd_*.c | optimizer/fetch.c | optimizer/input.c | optimizer/matrix_csv.c) continue ;;
