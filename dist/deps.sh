@@ -19,7 +19,7 @@ build="gcc make pkg-config libc6-dev libev-dev libmnl-dev libjansson-dev libcsv-
 zlib1g-dev
 libmicrohttpd-dev libcurl4-openssl-dev libsqlite3-dev libsodium-dev"
 check="libcmocka-dev clang libclang-rt-14-dev clang-format valgrind mandoc shellcheck curl git
-iproute2 procps sqlite3 util-linux"
+iproute2 procps sqlite3 util-linux tshark prometheus"
 bench="fping iproute2 util-linux"
 
 wanted=

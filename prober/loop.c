@@ -30,6 +30,7 @@ struct loop {
 	struct metrics *metrics;
 	char node[MESH_NAME_MAX], mesh[MESH_NAME_MAX];
 	ev_timer tick;
+	ev_timer second;
 	ev_timer drain;	  /* since SIGTERM: give up delivering */
 	ev_prepare leave; /* since SIGTERM: is all delivered? */
 	ev_io reflector[2];
@@ -93,6 +94,16 @@ on_tick(struct ev_loop *ev, ev_timer *w, int revents)
 }
 
 static void
+on_second(struct ev_loop *ev, ev_timer *w, int revents)
+{
+	struct loop *l = w->data;
+
+	(void)ev;
+	(void)revents;
+	l->opts.poll(l->engine, l->opts.ctx);
+}
+
+static void
 on_leave(struct ev_loop *ev, ev_prepare *w, int revents)
 {
 	struct loop *l = w->data;
@@ -117,6 +128,7 @@ on_stop(struct ev_loop *ev, ev_signal *w, int revents)
 
 	(void)revents;
 	ev_timer_stop(ev, &l->tick);
+	ev_timer_stop(ev, &l->second);
 	ev_timer_start(ev, &l->drain);
 	ev_prepare_start(ev, &l->leave); /* runs before the loop sleeps again */
 }
@@ -182,9 +194,10 @@ loop_new(const struct loop_opts *opts, struct loop **out, struct err *err)
 		return err_set(err, "libev: no event loop; see its LIBEV_FLAGS");
 	}
 	ev_timer_init(&l->tick, on_tick, 0., 0.);
+	ev_timer_init(&l->second, on_second, 0., 1.);
 	ev_timer_init(&l->drain, on_drain, DRAIN_S, 0.);
 	ev_prepare_init(&l->leave, on_leave);
-	l->tick.data = l->drain.data = l->leave.data = l;
+	l->tick.data = l->second.data = l->drain.data = l->leave.data = l;
 	watch_signal(l, &l->term, SIGTERM, on_stop);
 	watch_signal(l, &l->interrupt, SIGINT, on_stop);
 	watch_signal(l, &l->hup, SIGHUP, on_hup);
@@ -213,6 +226,7 @@ loop_free(struct loop *l)
 	if (!l)
 		return;
 	ev_timer_stop(l->ev, &l->tick);
+	ev_timer_stop(l->ev, &l->second);
 	ev_timer_stop(l->ev, &l->drain);
 	ev_prepare_stop(l->ev, &l->leave);
 	for (size_t i = 0; i < l->n_reflector; i++)
@@ -232,6 +246,7 @@ void
 loop_run(struct loop *l)
 {
 	tick_again(l, FIRST_NS);
+	ev_timer_start(l->ev, &l->second);
 	upload_start(l->upload);
 	ev_run(l->ev, 0);
 }

@@ -22,6 +22,8 @@ struct loop_opts {
 	int metrics_fd; /* from metrics_listen(), taken over; -1 = none */
 	/* SIGHUP: reads the mesh again and calls engine_reload(). */
 	void (*reload)(struct engine *e, void *ctx);
+	/* Each second: has a name got another address? */
+	void (*poll)(struct engine *e, void *ctx);
 	void *ctx;
 };
 

@@ -33,6 +33,7 @@ struct reloader {
 	const struct options *config;
 	struct roster *roster;
 	struct stamping *stamping;
+	struct names *names;
 };
 
 static void
@@ -46,13 +47,26 @@ reload(struct engine *e, void *ctx)
 		log_warnx("reload: %s; the old mesh stays in force", err.text);
 		return;
 	}
-	roster_inherit(&fresh, l->roster);
+	roster_want(&fresh, l->names);
+	roster_resolve(&fresh, l->names);
 	engine_reload(e, &fresh.view, clock_mono());
 	roster_free(l->roster);
 	*l->roster = fresh;
 	stamping_reload(l->stamping, l->roster);
 	log_info("reload: %zu nodes, %zu targets", fresh.mesh->n_nodes,
 	    fresh.view.n_targets);
+}
+
+static void
+poll_names(struct engine *e, void *ctx)
+{
+	struct reloader *l = ctx;
+
+	if (!names_poll(l->names, clock_mono()))
+		return;
+	roster_resolve(l->roster, l->names);
+	engine_reload(e, &l->roster->view, clock_mono());
+	stamping_reload(l->stamping, l->roster);
 }
 
 /* The URL without its last slash, or an error that says what to do. */
@@ -137,9 +151,10 @@ static int
 run(const struct options *c, struct roster *roster, struct err *err)
 {
 	struct stamping stamping = { 0 };
-	struct reloader reloader = { c, roster, &stamping };
+	struct reloader reloader = { c, roster, &stamping, names_new() };
 	char collector[MESH_COLLECTOR_MAX];
 	struct loop_opts opts = { .reload = reload,
+		.poll = poll_names,
 		.ctx = &reloader,
 		.collector = collector,
 		.roster = roster->view,
@@ -152,6 +167,7 @@ run(const struct options *c, struct roster *roster, struct err *err)
 	opts.engine.timeout_ns = c->timeout_ns;
 	opts.engine.source = c->source;
 	opts.engine.source_ifindex = c->source_ifindex;
+	roster_want(roster, reloader.names);
 	rc = find_collector(c, roster->mesh, collector, err);
 	if (rc == 0)
 		rc = open_all(c, roster, &opts, &stamping, err);
@@ -167,6 +183,7 @@ run(const struct options *c, struct roster *roster, struct err *err)
 	(void)sdnotify("STOPPING=1"); /* a courtesy: systemd sees the exit anyway */
 out:
 	loop_free(loop);
+	names_free(reloader.names);
 	stamping_close(&stamping);
 	spool_free(opts.spool);
 	fib_close(opts.engine.fib);
@@ -190,10 +207,8 @@ main(int argc, char **argv)
 	log_init("meshopt-prober", c.verbose);
 	(void)signal(SIGPIPE, SIG_IGN); /* a TLS library may write to a closed socket */
 	rc = roster_load(&roster, c.mesh_path, c.node, &err);
-	if (rc == 0) {
-		roster_resolve(&roster);
+	if (rc == 0)
 		rc = run(&c, &roster, &err);
-	}
 	if (rc < 0)
 		log_warnx("%s", err.text);
 	roster_free(&roster);

@@ -1,21 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The one place where the prober asks DNS.  getaddrinfo() blocks, so it is called
- * before the loop runs and never from it.
- */
 #include "prober/roster.h"
 
 #include <errno.h>
 #include <ifaddrs.h>
-#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/clock.h"
-#include "common/log.h"
+#include "common/mem.h"
 
-#define RESOLVE_MAX_NS (10 * NS_PER_S) /* in all; then names are passed over */
-#define ADDRS_MAX      256	       /* of this machine's own that are looked at */
+#define ADDRS_MAX 256 /* of this machine's own that are looked at */
 
 /* The index of this machine's node. */
 static int
@@ -40,46 +33,6 @@ find_self(const struct mesh *mesh, const char *node, size_t *self, struct err *e
 			n++;
 	freeifaddrs(list);
 	return mesh_find_self(mesh, addrs, n, self, err);
-}
-
-static int
-resolve(const char *host, struct addr *out)
-{
-	struct addrinfo hints = { .ai_flags = AI_ADDRCONFIG,
-		.ai_socktype = SOCK_DGRAM };
-	struct addrinfo *found = NULL;
-	int rc = getaddrinfo(host, NULL, &hints, &found);
-
-	if (rc != 0) {
-		log_warnx("%s: %s; its public path is not probed", host,
-		    gai_strerror(rc));
-		return -ENOENT;
-	}
-	/* The first, as WireGuard takes it. */
-	if (!addr_from_sockaddr(found->ai_addr, out))
-		rc = -EAFNOSUPPORT;
-	freeaddrinfo(found);
-	return rc;
-}
-
-void
-roster_resolve(struct roster *r)
-{
-	struct mono end = mono_add(clock_mono(), RESOLVE_MAX_NS);
-
-	for (size_t i = 0; i < r->view.n_targets; i++) {
-		struct target *t = &r->targets[i];
-		const char *host = r->mesh->nodes[t->node].endpoint.host;
-
-		if (t->addr.family)
-			continue;
-		if (mono_diff(end, clock_mono()) <= 0)
-			log_warnx(
-			    "%s: names take too long; its public path is not probed",
-			    host);
-		else
-			(void)resolve(host, &t->addr); /* it has said why */
-	}
 }
 
 void
@@ -107,23 +60,39 @@ roster_load(struct roster *r, const char *path, const char *node, struct err *er
 	return 0;
 }
 
-void
-roster_inherit(struct roster *now, const struct roster *old)
+/* The name that a target's address comes from, or NULL. */
+static const char *
+name_of(const struct roster *r, const struct target *t)
 {
-	for (size_t i = 0; i < now->view.n_targets; i++) {
-		struct target *t = &now->targets[i];
-		const char *host = now->mesh->nodes[t->node].endpoint.host;
+	const struct endpoint *ep = &r->mesh->nodes[t->node].endpoint;
 
-		for (size_t k = 0; !t->addr.family && k < old->view.n_targets; k++) {
-			const struct target *o = &old->targets[k];
+	return t->kind == TARGET_PUBLIC && !ep->addr.family ? ep->host : NULL;
+}
 
-			if (o->kind == TARGET_PUBLIC &&
-			    strcmp(old->mesh->nodes[o->node].endpoint.host, host) == 0)
-				t->addr = o->addr;
-		}
-		if (!t->addr.family)
-			log_warnx("%s: a new name; its public path is probed after a "
-				  "restart",
-			    host);
+void
+roster_want(const struct roster *r, struct names *names)
+{
+	const char **hosts = mem_array(r->view.n_targets, sizeof(*hosts));
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->view.n_targets; i++) {
+		const char *host = name_of(r, &r->targets[i]);
+
+		if (host)
+			hosts[n++] = host;
+	}
+	names_want(names, hosts, n);
+	free(hosts);
+}
+
+void
+roster_resolve(struct roster *r, const struct names *names)
+{
+	for (size_t i = 0; i < r->view.n_targets; i++) {
+		struct target *t = &r->targets[i];
+		const char *host = name_of(r, t);
+
+		if (host)
+			(void)names_find(names, host, &t->addr); /* else it waits */
 	}
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The mesh file as this node sees it: which node it is, and its targets with the names
- * among them looked up.
+ * The mesh file as this node sees it: which node it is, and its targets.
  */
 #ifndef PROBER_ROSTER_H
 #define PROBER_ROSTER_H
@@ -9,6 +8,7 @@
 #include "common/err.h"
 #include "common/mesh.h"
 #include "prober/engine.h"
+#include "prober/names.h"
 #include "prober/target.h"
 
 struct roster {
@@ -25,10 +25,8 @@ struct roster {
 int roster_load(struct roster *r, const char *path, const char *node, struct err *err);
 void roster_free(struct roster *r);
 
-/* Look the names up.  Blocks, for seconds if DNS is down; logs what it cannot find. */
-void roster_resolve(struct roster *r);
-
-/* Take what names meant in an older roster, without blocking; logs what is new. */
-void roster_inherit(struct roster *r, const struct roster *old);
+/* Have the names among the targets looked up; fill in what has been found so far. */
+void roster_want(const struct roster *r, struct names *names);
+void roster_resolve(struct roster *r, const struct names *names);
 
 #endif
