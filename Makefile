@@ -86,8 +86,7 @@ $(foreach u,$(UNITS),$(eval $(call unit_rule,$(u))))
 units: $(UNITS)
 
 # The bench: the engine as it ships, under a driver that watches what its windows see.
-ENGINE := $(filter-out prober/main.c prober/loop.c prober/upload%.c prober/options.c \
-	prober/spool%.c prober/retry.c prober/roster.c,$(PROBER))
+ENGINE := $(wildcard prober/engine*.c) $(addprefix prober/,method.c pace.c target.c window.c)
 BENCH := $(addprefix $(O)/bench/,driver measure tap responder)
 $(O)/bench/driver: $(call obj,tests/bench/driver.c $(ENGINE)) $(O)/libcommon.a
 	$(call say,LD,$@)

@@ -51,6 +51,7 @@ put(struct pinger *p, struct pinger_socket *s, const struct pinger_probe *probe,
 	if (!p->out[i])
 		p->out[i] = pinger_outbox_new();
 	make_room(p, probe->payload);
+	s->used = true;
 	pinger_outbox_put(p->out[i], &p->key, &echo, probe);
 }
 
@@ -111,12 +112,11 @@ flush_socket(struct pinger *p, struct pinger_socket *s,
 	pinger_outbox_clear(out);
 	if (s->fd < 0)
 		return;
-	/* The stamps share the receive buffer with the answers.  Where there is more to
-	 * send, reading those too keeps the queue short and its memory in the cache. */
+	/* Stamps and answers share the receive buffer.  Where there is more to send,
+	 * reading both keeps the queue short and its memory in the cache; a few wait
+	 * for the next drain. */
 	if (i == PINGER_OUTBOX_BATCH)
 		(void)pinger_receive_all(p, s, to); /* the next drain goes on */
-	else
-		pinger_receive_errors(p, s, to);
 }
 
 void
@@ -184,7 +184,7 @@ pinger_drain(struct pinger *p, struct mono now, pinger_cb *cb, void *ctx)
 
 	pinger_stamps_watch(p); /* also ends an epoch in which nothing was received */
 	for (unsigned i = 0; i < PINGER_SOCKETS; i++)
-		if (p->sockets[i].fd >= 0)
+		if (p->sockets[i].fd >= 0 && p->sockets[i].used)
 			all = pinger_receive_all(p, &p->sockets[i], &to) && all;
 	while (all && flight_expire(p->flight, now, &r.slot, &r.seq))
 		cb(&r, ctx);

@@ -21,7 +21,8 @@
 
 struct pinger_inbox {
 	size_t room;
-	uint8_t *data; /* BATCH x room */
+	uint8_t *data;	/* BATCH x room */
+	unsigned stale; /* headers that the last read has changed */
 	struct mmsghdr msgs[PINGER_INBOX_BATCH];
 	struct iovec iovs[PINGER_INBOX_BATCH];
 	struct sockaddr_in6 names[PINGER_INBOX_BATCH]; /* room for either family */
@@ -46,6 +47,21 @@ pinger_inbox_free(struct pinger_inbox *in)
 	free(in);
 }
 
+/* What recvmmsg() changes, and at first everything. */
+static void
+prepare(struct pinger_inbox *in, unsigned i)
+{
+	in->iovs[i] = (struct iovec){ in->data + i * in->room, in->room };
+	in->msgs[i].msg_hdr = (struct msghdr){
+		.msg_name = &in->names[i],
+		.msg_namelen = sizeof(in->names[i]),
+		.msg_iov = &in->iovs[i],
+		.msg_iovlen = 1,
+		.msg_control = in->controls[i],
+		.msg_controllen = CONTROL_BYTES,
+	};
+}
+
 void
 pinger_inbox_room(struct pinger_inbox *in, size_t room)
 {
@@ -53,33 +69,29 @@ pinger_inbox_room(struct pinger_inbox *in, size_t room)
 		return;
 	in->room = room;
 	in->data = mem_grow(in->data, PINGER_INBOX_BATCH, room);
+	in->stale = PINGER_INBOX_BATCH;
 }
 
 unsigned
 pinger_inbox_read(struct pinger_inbox *in, int fd, int flags)
 {
-	for (unsigned i = 0; i < PINGER_INBOX_BATCH; i++) {
-		in->iovs[i] = (struct iovec){ in->data + i * in->room, in->room };
-		in->msgs[i].msg_hdr = (struct msghdr){
-			.msg_name = &in->names[i],
-			.msg_namelen = sizeof(in->names[i]),
-			.msg_iov = &in->iovs[i],
-			.msg_iovlen = 1,
-			.msg_control = in->controls[i],
-			.msg_controllen = CONTROL_BYTES,
-		};
-	}
+	for (; in->stale > 0; in->stale--)
+		prepare(in, in->stale - 1);
 	/* A pending error of the socket costs one call and says nothing of the queue.
 	 */
 	for (int tries = 0; tries < 3; tries++) {
 		int n = recvmmsg(fd, in->msgs, PINGER_INBOX_BATCH, flags | MSG_DONTWAIT,
 		    NULL);
 
-		if (n >= 0)
-			return (unsigned)n;
+		if (n >= 0) {
+			in->stale = (unsigned)n;
+			return in->stale;
+		}
 		if (errno == EAGAIN)
 			break;
 	}
+	/* The attempt may have left its mark on the first. */
+	in->stale = 1;
 	return 0;
 }
 

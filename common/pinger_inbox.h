@@ -14,8 +14,9 @@
 #include "common/addr.h"
 #include "common/clock.h"
 
-#define PINGER_INBOX_BATCH 64 /* messages a recvmmsg(); more gains nothing measurable \
-			       */
+#define PINGER_INBOX_BATCH                                         \
+	64 /* messages a recvmmsg(); more gains nothing measurable \
+	    */
 
 struct pinger_inbox;
 

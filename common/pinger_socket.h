@@ -27,6 +27,7 @@ struct pinger_socket {
 	bool raw;      /* else a ping socket: the kernel owns the id and the checksum */
 	bool rx_stamp; /* the kernel stamps what it receives */
 	enum pinger_tx tx;
+	bool used;	  /* has sent: only then there is anything to read */
 	uint32_t dropped; /* last reading of SO_RXQ_OVFL, which counts up for ever */
 	uint32_t stamped, unstamped; /* answers by whether the request has a stamp */
 };

@@ -110,7 +110,7 @@ sketch_add(struct sketch *s, int64_t value_ns, uint32_t count)
 		return;
 	}
 	if (s->n == s->cap)
-		reserve(s, s->cap ? 2 * s->cap : 4);
+		reserve(s, s->cap ? s->cap + (s->cap + 1) / 2 : 4);
 	memmove(s->buckets + at + 1, s->buckets + at,
 	    (s->n - at) * sizeof(*s->buckets));
 	s->buckets[at] = (struct sketch_bucket){ index, count };

@@ -25,20 +25,16 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/num.h"
-#include "prober/engine.h"
+#include "prober/engine_core.h"
 #include "prober/window.h"
 
 #define MMAP_BYTES  (128 * 1024)
 #define INTERVAL_NS (10 * NS_PER_S)
-#define TIMEOUT_NS  NS_PER_S /* as fping is given */
-
-struct totals {
-	uint64_t sent, lost, late, duplicate, spoofed, local_drop;
-	enum stamp stamp;
-};
+#define TAIL_NS	    (50 * NS_PER_MS) /* between two drains at the end */
+#define TIMEOUT_NS  NS_PER_S	     /* as fping is given */
 
 static FILE *dump;
-static uint64_t probes;
+static uint64_t probes, fates[PINGER_UNSENT + 1];
 
 /* The linker puts these between the engine and what it calls (--wrap). */
 uint64_t __real_pinger_queue(struct pinger *p, const struct pinger_probe *probe,
@@ -74,6 +70,7 @@ void
 __wrap_window_result(struct window_set *set, const struct pinger_result *r,
     bool with_rtt)
 {
+	fates[r->fate]++;
 	if (dump && (r->fate == PINGER_ANSWERED || r->fate == PINGER_LOST))
 		fprintf(dump, "%llu %lld\n", (unsigned long long)r->seq,
 		    (long long)(r->fate == PINGER_LOST ? -1 : r->rtt_ns));
@@ -83,17 +80,7 @@ __wrap_window_result(struct window_set *set, const struct pinger_result *r,
 static void
 on_report(const struct report *r, void *ctx)
 {
-	struct totals *t = ctx;
-
-	for (size_t i = 0; i < r->n_rows; i++) {
-		t->sent += r->rows[i].sent;
-		t->lost += r->rows[i].lost;
-		t->late += r->rows[i].late;
-		t->duplicate += r->rows[i].duplicate;
-	}
-	t->spoofed += r->spoofed;
-	t->local_drop += r->local_drop;
-	t->stamp = r->stamp;
+	*(enum stamp *)ctx = r->stamp;
 }
 
 static struct addr
@@ -150,23 +137,20 @@ tick(struct engine *e)
 static void
 run(struct engine_opts *opts, struct fleet *fleet, int64_t length_ns)
 {
-	struct mesh_node self = { .name = "node0" };
-	struct mesh nobody = { .nodes = &self, .n_nodes = 1 };
 	struct mono end = mono_add(clock_mono(), length_ns);
 	struct engine *e = engine_new(opts, &fleet->roster, clock_mono());
-	struct engine_roster silence = { &nobody, 0, NULL, 0 };
 
 	/* The engine keeps nothing of it, and fping forgets its own list too. */
 	free(fleet->mesh.nodes);
 	free(fleet->targets);
 	while (mono_diff(end, clock_mono()) > 0)
 		tick(e);
-	/* No targets any more: wait for the answers and the report about them. */
-	engine_reload(e, &silence, clock_mono());
-	end =
-	    mono_add(clock_mono(), opts->interval_ns + opts->timeout_ns + NS_PER_S / 2);
-	while (mono_diff(end, clock_mono()) > 0)
-		tick(e);
+	/* The last answers, and what is lost. */
+	end = mono_add(clock_mono(), opts->timeout_ns + TAIL_NS);
+	while (mono_diff(end, clock_mono()) > 0) {
+		rest(mono_add(clock_mono(), TAIL_NS));
+		engine_probe_drain(e, clock_mono());
+	}
 	engine_free(e);
 }
 
@@ -185,10 +169,11 @@ main(int argc, char **argv)
 {
 	struct pinger_opts pinger_opts = { .timeout_ns = TIMEOUT_NS,
 		.tx_stamps = true };
-	struct totals t = { 0 };
+	enum stamp stamp = STAMP_COUNT;
 	struct engine_opts opts = { .interval_ns = INTERVAL_NS,
 		.report = on_report,
-		.ctx = &t };
+		.ctx = &stamp };
+	struct pinger_counts counts;
 	uint32_t each = 2;
 	struct fleet fleet;
 	struct addr base;
@@ -218,12 +203,16 @@ main(int argc, char **argv)
 	if (fib_open(&opts.fib) < 0)
 		log_die("rtnetlink: cannot be opened");
 	run(&opts, &fleet, number(argv[optind + 3]) * NS_PER_S);
+	counts = pinger_counts(opts.pinger);
 	printf("%llu %llu %llu %llu %llu %llu %llu %llu %s\n",
-	    (unsigned long long)probes, (unsigned long long)t.sent,
-	    (unsigned long long)(t.sent - t.lost), (unsigned long long)t.lost,
-	    (unsigned long long)t.late, (unsigned long long)t.duplicate,
-	    (unsigned long long)t.spoofed, (unsigned long long)t.local_drop,
-	    stamp_name(t.stamp));
+	    (unsigned long long)probes,
+	    (unsigned long long)(fates[PINGER_ANSWERED] + fates[PINGER_LOST]),
+	    (unsigned long long)fates[PINGER_ANSWERED],
+	    (unsigned long long)fates[PINGER_LOST],
+	    (unsigned long long)fates[PINGER_LATE],
+	    (unsigned long long)fates[PINGER_DUPLICATE],
+	    (unsigned long long)counts.spoofed, (unsigned long long)counts.local_drop,
+	    stamp_name(stamp));
 	if (dump)
 		(void)fclose(dump);
 	return 0;

@@ -179,9 +179,9 @@ cpu() {
 	    "us a probe: ours $(median "$a"), fping $(median "$b"); stamps $stamp"
 }
 
-line_cpu_1000() { cpu cpu-1000 10.99.0.1 1000 8 1 "<=0.35"; }
+line_cpu_1000() { cpu cpu-1000 10.99.0.1 1000 10 1 "<=0.35"; }
 line_cpu_6000() { cpu cpu-6000 10.99.0.1 6000 8 0.16 "<=0.30"; }
-line_cpu6_1000() { cpu cpu-1000-ipv6 fd99::1 1000 8 1 "<=0.35"; }
+line_cpu6_1000() { cpu cpu-1000-ipv6 fd99::1 1000 10 1 "<=0.35"; }
 
 line_flood() {
 	local ratios='' a='' b='' mine round probes_ours
