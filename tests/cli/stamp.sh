@@ -80,7 +80,7 @@ start() {
 	nsenter -t "$there_pid" -n meshopt-prober --mesh "$TMP/mesh.conf" --node hub --period 100ms \
 		--interval 1s --collector http://127.0.0.1:1 "${options[@]}" 2>"$TMP/err.hub" &
 	hub=$!
-	wait_for 5 grep -q "hub of mesh" "$TMP/err.hub" || fail "hub" "$(cat "$TMP/err.hub")"
+	wait_for 5 grep -qs "hub of mesh" "$TMP/err.hub" || fail "hub" "$(cat "$TMP/err.hub")"
 	collect
 	meshopt-prober --mesh "$TMP/mesh.conf" --node pop --period 50ms --interval 1s \
 		--timeout 300ms --collector http://127.0.0.1:$PORT "$@" 2>"$TMP/err" &
