@@ -13,18 +13,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include <microhttpd.h>
 
 #include "common/clock.h"
-#include "common/log.h"
 #include "common/mem.h"
 #include "common/mhd_loop.h"
-#include "common/num.h"
 
 #include "collector/body.h"
+#include "collector/head.h"
 #include "collector/listen.h"
 
 /* 1,000 probers with a connection each, and those that look on. */
@@ -65,7 +63,6 @@ struct request {
 	unsigned refused; /* status; the body is then thrown away */
 	bool close;	  /* the connection cannot be trusted after this */
 	bool dispatched, suspended, replied;
-	unsigned n_host, n_length, n_encoding;
 };
 
 static void
@@ -116,18 +113,8 @@ send_response(struct request *r)
 static enum MHD_Result
 on_header(void *ctx, enum MHD_ValueKind kind, const char *name, const char *value)
 {
-	struct request *r = ctx;
-
 	(void)kind; /* always a header */
-	r->n_host += strcasecmp(name, "Host") == 0;
-	r->n_length += strcasecmp(name, "Content-Length") == 0;
-	if (strcasecmp(name, "Transfer-Encoding") == 0) {
-		r->n_encoding++;
-		if (!value || strcasecmp(value, "chunked") != 0)
-			r->n_encoding++; /* any other coding is one too many */
-	}
-	if (strcasecmp(name, "Content-Type") == 0)
-		r->head.content_type = value;
+	head_add(ctx, name, value);
 	return MHD_YES;
 }
 
@@ -146,31 +133,18 @@ on_param(void *ctx, enum MHD_ValueKind kind, const char *name, const char *value
 	return MHD_YES;
 }
 
-/*
- * RFC 9112, 6.1 and 6.3: two ways to tell where a body ends are how a request is
- * smuggled past a proxy that took the other one.  MHD 0.9.75 accepts all three.
- */
 static void
-check_head(struct request *r)
+check_head(struct request *r, const struct head *head)
 {
-	const char *length;
-	uint32_t bytes;
+	const char *fault = head_fault(head);
 
-	if (r->n_host > 1 || r->n_length > 1 || r->n_encoding > 1 ||
-	    r->n_length + r->n_encoding > 1) {
+	if (fault) {
 		r->close = true;
-		refuse(r, 400,
-		    "a second Host or Content-Length, or Transfer-Encoding beside "
-		    "Content-Length or other than chunked");
-		return;
+		refuse(r, 400, fault);
+	} else if (head_longer(head, (uint32_t)r->http->opts.body_max)) {
+		r->close = head_longer(head, DRAIN_MAX);
+		refuse(r, 413, TOO_LARGE);
 	}
-	length = MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND,
-	    "Content-Length"); /* digits, or MHD would have answered 400 */
-	if (!length ||
-	    num_u32(length, 0, (uint32_t)r->http->opts.body_max, &bytes) == 0)
-		return;
-	r->close = num_u32(length, 0, DRAIN_MAX, &bytes) < 0;
-	refuse(r, 413, TOO_LARGE);
 }
 
 static struct request *
@@ -179,15 +153,17 @@ begin(struct http *h, struct MHD_Connection *connection)
 	struct request *r = mem_alloc(sizeof(*r));
 	const union MHD_ConnectionInfo *info =
 	    MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	struct head head = { 0 };
 
 	r->http = h;
 	r->connection = connection;
 	if (info && info->client_addr)
 		(void)addr_from_sockaddr(info->client_addr, &r->head.peer);
 	/* Both return how many there are, which the callbacks count better. */
-	(void)MHD_get_connection_values(connection, MHD_HEADER_KIND, on_header, r);
+	(void)MHD_get_connection_values(connection, MHD_HEADER_KIND, on_header, &head);
 	(void)MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, on_param, r);
-	check_head(r);
+	r->head.content_type = head.content_type;
+	check_head(r, &head);
 	return r;
 }
 
@@ -196,22 +172,18 @@ static bool
 collect(struct request *r, const char *piece, size_t n)
 {
 	struct http *h = r->http;
+	int error;
 
 	if (n > DRAIN_MAX - r->seen)
 		return false;
 	r->seen += n;
 	if (r->refused)
 		return true;
-	switch (body_add(&r->body, &h->budget, h->opts.body_max, piece, n)) {
-	case -EFBIG:
+	error = body_add(&r->body, &h->budget, h->opts.body_max, piece, n);
+	if (error == -EFBIG)
 		refuse(r, 413, TOO_LARGE);
-		break;
-	case -ENOBUFS:
+	else if (error)
 		refuse(r, 503, "too many bodies at once: try again later");
-		break;
-	default:
-		break;
-	}
 	return true;
 }
 
@@ -307,30 +279,6 @@ on_unescape(void *ctx, struct MHD_Connection *connection, char *text)
 	return strstr(text, "%00") ? strlen(text) : MHD_http_unescape(text);
 }
 
-static void on_log(void *ctx, const char *fmt, va_list ap)
-    __attribute__((format(printf, 2, 0)));
-
-static void
-on_log(void *ctx, const char *fmt, va_list ap)
-{
-	char line[256];
-
-	(void)ctx;
-	/* Anybody who connects can cause these: for debugging only. */
-	(void)vsnprintf(line, sizeof(line), fmt, ap); /* cut is fine */
-	line[strcspn(line, "\r\n")] = '\0';
-	log_debug("http: %s", line);
-}
-
-/* Fewer connections than descriptors, or accept() would fail in a busy circle. */
-static unsigned
-connection_limit(void)
-{
-	unsigned files = listen_files(CONNECTIONS_MAX + SPARE_FDS);
-
-	return files > 2 * SPARE_FDS ? files - SPARE_FDS : SPARE_FDS / 2;
-}
-
 struct http *
 http_new(const struct http_opts *opts, struct err *err)
 {
@@ -341,17 +289,18 @@ http_new(const struct http_opts *opts, struct err *err)
 	h->budget.max = BODIES_MAX;
 	h->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME |
 					 MHD_USE_ERROR_LOG,
-	    0, NULL, NULL, on_request, h, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
-	    MHD_OPTION_LISTEN_SOCKET, opts->listen_fd, MHD_OPTION_NOTIFY_COMPLETED,
-	    on_completed, NULL, MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL,
+	    0, NULL, NULL, on_request, h, MHD_OPTION_LISTEN_SOCKET, opts->listen_fd,
+	    MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
+	    MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL,
 	    MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
-	    MHD_OPTION_CONNECTION_LIMIT, connection_limit(),
+	    MHD_OPTION_CONNECTION_LIMIT, listen_files(CONNECTIONS_MAX, SPARE_FDS),
 	    MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)CONNECTIONS_PER_ADDRESS,
 	    MHD_OPTION_CONNECTION_TIMEOUT, IDLE_TIMEOUT_S,
 	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
 	    MHD_OPTION_END);
 	if (!h->daemon) {
-		(void)err_set(err, "libmicrohttpd does not start: see it with -v");
+		(void)err_set(err,
+		    "libmicrohttpd does not start: is there an epoll in this system?");
 		free(h);
 		return NULL;
 	}
