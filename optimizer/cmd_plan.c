@@ -228,14 +228,15 @@ print_notes(const struct plan *plan, const struct input *in)
 }
 
 static int
-write_text(FILE *out, const char *text)
+write_plan(FILE *out, const struct plan *plan)
 {
-	return fputs(text, out) < 0 || fflush(out) != 0 ? -1 : 0;
+	plan_json_write(plan, out); /* its errors stay in the stream */
+	return fflush(out) != 0 || ferror(out) ? -1 : 0;
 }
 
 /* Beside the target first, then renamed: a reader sees the old plan or the new one. */
 static int
-replace_file(const char *path, const char *text)
+replace_file(const char *path, const struct plan *plan)
 {
 	size_t n = strlen(path) + 8;
 	char *temp = mem_alloc(n);
@@ -247,7 +248,7 @@ replace_file(const char *path, const char *text)
 	if (fd >= 0)
 		out = fdopen(fd, "w");
 	if (out) {
-		r = write_text(out, text) < 0 || fchmod(fd, 0644) < 0 || fsync(fd) < 0
+		r = write_plan(out, plan) < 0 || fchmod(fd, 0644) < 0 || fsync(fd) < 0
 			? -1
 			: 0;
 		if (fclose(out) != 0)
@@ -263,7 +264,7 @@ replace_file(const char *path, const char *text)
 
 /* What is no file, as /dev/null, is written to: renamed over, it would be gone. */
 static int
-write_file(const char *path, const char *text)
+write_file(const char *path, const struct plan *plan)
 {
 	char *real = realpath(path, NULL); /* a link stays a link */
 	struct stat st;
@@ -272,9 +273,9 @@ write_file(const char *path, const char *text)
 
 	if (!real || stat(real, &st) < 0 || S_ISREG(st.st_mode) ||
 	    S_ISDIR(st.st_mode)) {
-		r = replace_file(real ? real : path, text);
+		r = replace_file(real ? real : path, plan);
 	} else if ((out = fopen(path, "we"))) {
-		r = write_text(out, text);
+		r = write_plan(out, plan);
 		if (fclose(out) != 0)
 			r = -1;
 	}
@@ -287,14 +288,12 @@ write_file(const char *path, const char *text)
 static int
 print_plan(const struct plan *plan, const struct plan_cmd *o)
 {
-	char *json = NULL;
 	struct table *t;
 	int r = 0;
 
-	if (o->format == AS_JSON || o->out)
-		json = plan_to_json(plan);
 	if (o->format == AS_JSON) {
-		printf("%s\n", json);
+		plan_json_write(plan, stdout);
+		putchar('\n');
 	} else {
 		t = tunnel_table(plan, o->format == AS_CSV);
 		if (o->format == AS_CSV)
@@ -306,8 +305,7 @@ print_plan(const struct plan *plan, const struct plan_cmd *o)
 		table_free(t);
 	}
 	if (o->out)
-		r = write_file(o->out, json);
-	free(json);
+		r = write_file(o->out, plan);
 	return r;
 }
 

@@ -7,8 +7,8 @@
 
 #include "common/mem.h"
 
-#define STALLS_MAX    20 /* iterations without a better bound; then a smaller step */
-#define LAMBDA_SHRINK 0.75
+#define STALLS_MAX	   20	 /* iterations without a better bound; then a smaller step */
+#define LAMBDA_SHRINK	   0.75
 #define LAMBDA_MIN    1e-4 /* below this the bound stands still */
 #define THREAD_DEMANDS_MIN                                               \
 	50000	    /* below, starting a thread costs more than it saves \

@@ -15,11 +15,13 @@
 
 #include "optimizer/decide/network.h"
 
-#define DUAL_NONE    UINT16_MAX
-#define DUAL_ALWAYS  65535
-#define DUAL_SMOOTH  2	 /* directions are smoothed over 2^2 iterations */
-#define DUAL_LAMBDA  0.3 /* of the first step: 1 overshoots a smoothed direction */
-#define DUAL_NU_BITS 20	 /* nu is per weight and small: in 2^-20 units */
+#define DUAL_NONE	  UINT16_MAX
+#define DUAL_ALWAYS	  65535
+#define DUAL_SMOOTH	  2   /* directions are smoothed over 2^2 iterations */
+#define DUAL_LAMBDA	  0.3 /* of the first step: 1 overshoots a smoothed direction */
+#define DUAL_LARGE	  20000 /* demands; from here on there is time for few steps */
+#define DUAL_LAMBDA_LARGE 0.05
+#define DUAL_NU_BITS	  20 /* nu is per weight and small: in 2^-20 units */
 
 enum dual_fix { DUAL_OUT = -1, DUAL_FREE, DUAL_IN };
 

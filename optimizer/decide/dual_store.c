@@ -183,7 +183,7 @@ dual_new(const struct model *m, const struct dual_opts *opts)
 		u->nu = mem_array(m->n_relays, sizeof(*u->nu));
 	if (m->has_loads)
 		u->load = mem_array(m->n_relays, sizeof(*u->load));
-	u->lambda = DUAL_LAMBDA;
+	u->lambda = m->n_demands < DUAL_LARGE ? DUAL_LAMBDA : DUAL_LAMBDA_LARGE;
 	u->best.bound = INT64_MAX;
 	u->best.active = mem_array(m->n_demands, sizeof(*u->best.active));
 	u->best.sigma = mem_array(m->n * m->n_relays, sizeof(*u->best.sigma));
@@ -253,7 +253,7 @@ dual_start(struct dual *u, const struct network *net)
 	for (size_t t = 0; t < m->n_tunnels; t++)
 		u->mean_x[t] = net->on[t] ? 1 << 15 : 0;
 	u->target = net->value - m->constant;
-	u->lambda = DUAL_LAMBDA;
+	u->lambda = m->n_demands < DUAL_LARGE ? DUAL_LAMBDA : DUAL_LAMBDA_LARGE;
 	dual_afresh(u);
 }
 

@@ -58,6 +58,8 @@ first_plans(struct run *run)
 	im->bundles = false;
 	greedy_fill(im->greedy, start, &(struct greedy_opts){ .bundles = false });
 	(void)improve_keep(im); /* whatever it is worth */
+	if (run->opts->iterations == 1)
+		return; /* the first plan, and no more */
 	network_clear(im->work);
 	for (size_t t = 0; t < im->m->n_tunnels; t++)
 		if (im->m->tunnels[t].required)
@@ -150,7 +152,7 @@ relay_solve(const struct instance *in, const struct relay_opts *opts,
 	run_dual(&run, iterations, large ? 50 : 25);
 	/* Most small ones are proven in a few branches: no need to search for better.
 	 */
-	if (!prove(&run, BRANCHES_FIRST)) {
+	if (opts->iterations != 1 && !prove(&run, BRANCHES_FIRST)) {
 		search_rounds(&run, rounds);
 		(void)prove(&run,
 		    r->m->n > RELAY_EXACT_NODES ? BRANCHES_MAX_LARGE : BRANCHES_MAX);

@@ -12,7 +12,7 @@
 #define RELAY_EXACT_NODES 18
 
 struct relay_opts {
-	unsigned iterations; /* of the dual; 0 = chosen by size */
+	unsigned iterations; /* of the dual; 0 = chosen by size, 1 = the first plan */
 	unsigned rounds;     /* of ruin and recreate */
 	unsigned threads;
 	uint64_t seed;

@@ -309,6 +309,10 @@ relay_plan(struct relay_result *r)
 	for (size_t i = 0; i < in->n_nodes; i++)
 		memcpy(plan->names[i], in->nodes[i].name, sizeof(plan->names[i]));
 	add_prices(plan, r);
+	if (r->iterations <= 1 && !r->proven) {
+		plan_prices_free(plan->prices); /* of the first iteration: worthless */
+		plan->prices = NULL;
+	}
 	dual_free(r->dual); /* the largest part */
 	r->dual = NULL;
 	plan->bound = r->proven ? plan->value : plan->prices_bound;

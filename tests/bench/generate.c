@@ -62,14 +62,17 @@ clean(char *name)
 			*name = '-';
 }
 
-/* A subset of n nodes of the file, drawn by the seed. */
+/*
+ * A subset of n nodes of the file, drawn by the seed.  Of more nodes than the file has,
+ * the others are neighbours of those in it: the same RTTs, and each its own last mile.
+ */
 static void
 read_csv(const char *path, size_t n)
 {
 	FILE *in = fopen(path, "r");
 	char *line = NULL;
 	size_t size = 0, total = 0, row = 0, keep[NODES_MAX], at[NODES_MAX];
-	double *all;
+	double *all, mile[NODES_MAX];
 
 	if (!in || getline(&line, &size, in) < 0) {
 		perror(path);
@@ -86,16 +89,21 @@ read_csv(const char *path, size_t n)
 		at[i] = at[k];
 		at[k] = swap;
 	}
-	g.n = n < total ? n : total;
-	for (size_t i = 0; i < g.n; i++)
-		keep[i] = at[i];
+	g.n = n;
+	for (size_t i = 0; i < n; i++) {
+		keep[i] = at[i % total];
+		mile[i] = i < total ? 0 : 0.5 - 3 * log(uniform());
+	}
 	g.ms = calloc(g.n * g.n, sizeof(*g.ms));
 	while (row < total && getline(&line, &size, in) >= 0) {
 		char *p = line, *field = strsep(&p, ",\r\n");
 
 		for (size_t i = 0; i < g.n; i++)
-			if (keep[i] == row)
+			if (keep[i] == row && i < total)
 				(void)snprintf(g.names[i], 64, "%s", field);
+			else if (keep[i] == row)
+				(void)snprintf(g.names[i], 64, "%.40s-%zu", field,
+				    i / total);
 		for (size_t c = 0; c < total && p; c++)
 			all[row * total + c] = atof(strsep(&p, ",\r\n"));
 		row++;
@@ -106,7 +114,10 @@ read_csv(const char *path, size_t n)
 			double x = all[keep[i] * total + keep[k]];
 			double y = all[keep[k] * total + keep[i]];
 
-			*cell(i, k) = x > 0 && y > 0 ? (x + y) / 2 : x > 0 ? x : y;
+			x = x > 0 && y > 0 ? (x + y) / 2 : x > 0 ? x : y;
+			if (keep[i] == keep[k])
+				x = 0.2;
+			*cell(i, k) = i == k ? 0 : x > 0 ? x + mile[i] + mile[k] : 0;
 		}
 	}
 	free(all);
