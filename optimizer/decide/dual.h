@@ -127,6 +127,8 @@ struct dual_pass {
 };
 void dual_pass_price(struct dual_pass *p); /* moves prices, then prices each demand */
 void dual_pass_count(struct dual_pass *p); /* what the relaxed solution serves */
+/* Moves the prices of the limits; returns what they add to the norm. */
+double dual_limits_move(struct dual *u, double step);
 /* The best tunnels within the budget at their prices; returns their worth. */
 int64_t dual_select(struct dual *u);
 

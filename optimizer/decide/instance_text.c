@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two passes over the text: nodes first, since lines may stand in any order, then what
- * is said of them.
+ * Passes over the text: nodes first, since lines may stand in any order, then what is
+ * said of them, then the demands in bulk.
  */
 #include "optimizer/decide/instance_text.h"
 
@@ -12,42 +12,10 @@
 
 #include "common/mem.h"
 #include "common/num.h"
+#include "optimizer/decide/instance_text_reader.h"
 
-#define WORDS_MAX  24
-#define US_MAX	   60000000u /* as in a CSV: 60 s */
-#define WEIGHT_MAX 1000000000u
-#define COST_MAX   1000000u
-
-enum { DENIED = 1, REQUIRED = 2, PRESENT = 4, HUB_ONLY = 8 };
-
-/* What is said of two nodes; both halves of each table are kept. */
-struct said {
-	int32_t *us;		/* RTT, 0 = not said */
-	int32_t *low, *high;	/* its confidence limits, likewise */
-	int32_t *hub, *hub_low; /* RTT by the hub and its lower limit, likewise */
-	int64_t *weight;	/* -1 = not said */
-	uint32_t *cost;
-	uint8_t *flags;
-};
-
-struct reader {
-	const char *name;
-	unsigned line;
-	const char *words[WORDS_MAX];
-	size_t n_words;
-	char text[512]; /* the line, cut into words */
-	struct instance *in;
-	struct said said;
-	bool has_hub, has_budget;
-	bool bulk_weights;
-	struct err *err;
-};
-
-static int fail(struct reader *r, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static int
-fail(struct reader *r, const char *fmt, ...)
+int
+instance_text_fail(struct text_reader *r, const char *fmt, ...)
 {
 	char what[400];
 	va_list ap;
@@ -59,12 +27,12 @@ fail(struct reader *r, const char *fmt, ...)
 }
 
 static int
-cut(struct reader *r, const char *s, size_t len)
+cut(struct text_reader *r, const char *s, size_t len)
 {
 	char *save = NULL, *word;
 
 	if (len >= sizeof(r->text) || memchr(s, '\0', len))
-		return fail(r, "longer than %zu characters, or not text",
+		return instance_text_fail(r, "longer than %zu characters, or not text",
 		    sizeof(r->text) - 1);
 	memcpy(r->text, s, len);
 	r->text[len] = '\0';
@@ -73,25 +41,28 @@ cut(struct reader *r, const char *s, size_t len)
 	for (word = strtok_r(r->text, " \t", &save); word;
 	     word = strtok_r(NULL, " \t", &save)) {
 		if (r->n_words == WORDS_MAX)
-			return fail(r, "more than %d words", WORDS_MAX);
+			return instance_text_fail(r, "more than %d words", WORDS_MAX);
 		r->words[r->n_words++] = word;
 	}
 	return 0;
 }
 
-static int
-number(struct reader *r, size_t word, uint32_t lo, uint32_t hi, uint32_t *out)
+int
+instance_text_number(struct text_reader *r, size_t word, uint32_t lo, uint32_t hi,
+    uint32_t *out)
 {
 	if (word >= r->n_words)
-		return fail(r, "%s: a number is missing at the end", r->words[0]);
+		return instance_text_fail(r, "%s: a number is missing at the end",
+		    r->words[0]);
 	if (num_u32(r->words[word], lo, hi, out) < 0)
-		return fail(r, "%s: \"%.40s\" is not a whole number from %u to %u",
-		    r->words[0], r->words[word], lo, hi);
+		return instance_text_fail(r,
+		    "%s: \"%.40s\" is not a whole number from %u to %u", r->words[0],
+		    r->words[word], lo, hi);
 	return 0;
 }
 
-static bool
-name_ok(const char *s)
+bool
+instance_text_name_ok(const char *s)
 {
 	size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 			     "0123456789._-");
@@ -100,12 +71,12 @@ name_ok(const char *s)
 }
 
 static int
-node_options(struct reader *r, struct node *node)
+node_options(struct text_reader *r, struct node *node)
 {
 	uint32_t x;
 
 	for (size_t i = 5; i < r->n_words; i += 2) {
-		if (number(r, i + 1, 0, WEIGHT_MAX, &x) < 0)
+		if (instance_text_number(r, i + 1, 0, WEIGHT_MAX, &x) < 0)
 			return -EINVAL;
 		if (strcmp(r->words[i], "cap") == 0)
 			node->max_tunnels = x;
@@ -114,7 +85,7 @@ node_options(struct reader *r, struct node *node)
 		else if (strcmp(r->words[i], "load") == 0 && x > 0)
 			node->max_load = x;
 		else
-			return fail(r,
+			return instance_text_fail(r,
 			    "node: \"%.40s %.40s\" is not cap N, weight N "
 			    "(up to %d) or load N (1 or more)",
 			    r->words[i], r->words[i + 1], MESH_WEIGHT_MAX);
@@ -123,30 +94,34 @@ node_options(struct reader *r, struct node *node)
 }
 
 static int
-take_node(struct reader *r)
+take_node(struct text_reader *r)
 {
 	static const char *const roles[] = { "hub", "pop", "backend" };
 	struct instance *in = r->in;
 	struct node *node;
 	int role;
 
-	if (r->n_words < 5 || !name_ok(r->words[1]))
-		return fail(r, "a node is: node NAME hub|pop|backend relay|- "
-			       "public|nat, and cap N, load N, weight N if need be");
+	if (r->n_words < 5 || !instance_text_name_ok(r->words[1]))
+		return instance_text_fail(r,
+		    "a node is: node NAME hub|pop|backend relay|- "
+		    "public|nat, and cap N, load N, weight N if need be");
 	for (role = MESH_HUB; role <= MESH_BACKEND; role++)
 		if (strcmp(r->words[2], roles[role]) == 0)
 			break;
 	if (role > MESH_BACKEND)
-		return fail(r, "node: \"%.40s\" is not hub, pop or backend",
-		    r->words[2]);
+		return instance_text_fail(r,
+		    "node: \"%.40s\" is not hub, pop or backend", r->words[2]);
 	if (strcmp(r->words[3], "relay") && strcmp(r->words[3], "-"))
-		return fail(r, "node: \"%.40s\" is not relay or -", r->words[3]);
+		return instance_text_fail(r, "node: \"%.40s\" is not relay or -",
+		    r->words[3]);
 	if (strcmp(r->words[4], "public") && strcmp(r->words[4], "nat"))
-		return fail(r, "node: \"%.40s\" is not public or nat", r->words[4]);
+		return instance_text_fail(r, "node: \"%.40s\" is not public or nat",
+		    r->words[4]);
 	if (role == MESH_HUB && r->has_hub)
-		return fail(r, "%s is a second hub; there is one", r->words[1]);
+		return instance_text_fail(r, "%s is a second hub; there is one",
+		    r->words[1]);
 	if (in->n_nodes == MESH_NODES_MAX)
-		return fail(r, "more than %d nodes", MESH_NODES_MAX);
+		return instance_text_fail(r, "more than %d nodes", MESH_NODES_MAX);
 	if ((in->n_nodes & (in->n_nodes + 63)) % 64 == 0)
 		in->nodes = mem_grow(in->nodes, in->n_nodes + 64, sizeof(*in->nodes));
 	node = &in->nodes[in->n_nodes++];
@@ -168,261 +143,7 @@ by_name(const void *a, const void *b)
 }
 
 static int
-find(struct reader *r, size_t word, size_t *out)
-{
-	struct node key = { 0 };
-	const struct node *found = NULL;
-
-	if (word < r->n_words && name_ok(r->words[word])) {
-		memcpy(key.name, r->words[word], strlen(r->words[word]) + 1);
-		found =
-		    bsearch(&key, r->in->nodes, r->in->n_nodes, sizeof(key), by_name);
-	}
-	if (!found)
-		return fail(r, "%s: there is no node \"%.63s\"", r->words[0],
-		    word < r->n_words ? r->words[word] : "");
-	*out = (size_t)(found - r->in->nodes);
-	return 0;
-}
-
-/* Words 1 and 2 as two nodes; both cells of a table. */
-static int
-ends(struct reader *r, size_t cell[2], bool hub_too)
-{
-	size_t a, b, n = r->in->n_nodes;
-
-	if (find(r, 1, &a) < 0 || find(r, 2, &b) < 0)
-		return -EINVAL;
-	if (a == b)
-		return fail(r, "%s: %s twice", r->words[0], r->words[1]);
-	if (!hub_too && (a == r->in->hub || b == r->in->hub))
-		return fail(r, "%s: %s is the hub", r->words[0],
-		    r->in->nodes[r->in->hub].name);
-	cell[0] = a * n + b;
-	cell[1] = b * n + a;
-	return 0;
-}
-
-static int
-take_rtt(struct reader *r)
-{
-	size_t c[2];
-	uint32_t us, low, high, x;
-
-	if (ends(r, c, true) < 0 || number(r, 3, 1, US_MAX, &us) < 0)
-		return -EINVAL;
-	if (r->said.high[c[0]])
-		return fail(r, "rtt: %s %s is there twice", r->words[1], r->words[2]);
-	low = high = us;
-	for (size_t i = 4; i < r->n_words; i += 2) {
-		if (strcmp(r->words[i], "loss") == 0 && i + 1 < r->n_words)
-			continue; /* kept by those who know it; not part of a path's
-				     value */
-		if (number(r, i + 1, strcmp(r->words[i], "n") != 0, US_MAX, &x) < 0)
-			return -EINVAL;
-		if (strcmp(r->words[i], "lo") == 0 && x <= us)
-			low = x;
-		else if (strcmp(r->words[i], "hi") == 0 && x >= us)
-			high = x;
-		else if (strcmp(r->words[i], "n"))
-			return fail(r,
-			    "rtt: \"%.40s %u\" is not lo, hi (around the RTT), n or "
-			    "loss",
-			    r->words[i], x);
-	}
-	r->said.us[c[0]] = r->said.us[c[1]] = (int32_t)us;
-	r->said.low[c[0]] = r->said.low[c[1]] = (int32_t)low;
-	r->said.high[c[0]] = r->said.high[c[1]] = (int32_t)high;
-	return 0;
-}
-
-static int
-take_hubpath(struct reader *r)
-{
-	size_t c[2];
-	uint32_t us, low;
-
-	if (ends(r, c, false) < 0 || number(r, 3, 1, 2 * US_MAX, &us) < 0)
-		return -EINVAL;
-	low = us;
-	if (r->n_words > 4 &&
-	    (strcmp(r->words[4], "lo") || number(r, 5, 1, us, &low) < 0))
-		return fail(r, "hubpath: after the RTT only lo and a smaller one");
-	r->said.hub[c[0]] = r->said.hub[c[1]] = (int32_t)us;
-	r->said.hub_low[c[0]] = r->said.hub_low[c[1]] = (int32_t)low;
-	return 0;
-}
-
-/* demand all [gravity], demand role pop backend [gravity] */
-static int
-take_demands(struct reader *r, size_t at, bool gravity)
-{
-	struct instance *in = r->in;
-	size_t n = in->n_nodes;
-
-	for (size_t a = 0; a < n; a++) {
-		for (size_t b = 0; b < n; b++) {
-			const struct node *x = &in->nodes[a], *y = &in->nodes[b];
-			const char *p = mesh_role_name(x->role);
-			const char *q = mesh_role_name(y->role);
-
-			if (a == b || a == in->hub || b == in->hub)
-				continue;
-			if (at == 4 &&
-			    (strcmp(p, r->words[2]) || strcmp(q, r->words[3])) &&
-			    (strcmp(q, r->words[2]) || strcmp(p, r->words[3])))
-				continue;
-			if (r->said.weight[a * n + b] < 0)
-				r->said.weight[a * n + b] =
-				    gravity ? (int64_t)x->weight * y->weight : 1;
-		}
-	}
-	return 0;
-}
-
-static int
-take_demand(struct reader *r)
-{
-	size_t c[2];
-	uint32_t weight;
-	size_t at = 0;
-
-	if (r->n_words > 1 && strcmp(r->words[1], "all") == 0)
-		at = 2;
-	if (r->n_words > 3 && strcmp(r->words[1], "role") == 0)
-		at = 4;
-	if (at) {
-		bool gravity = r->n_words > at && strcmp(r->words[at], "gravity") == 0;
-
-		if (r->n_words > at + gravity)
-			return fail(r, "demand: \"%.40s\" is not gravity",
-			    r->words[at + gravity]);
-		return r->bulk_weights ? take_demands(r, at, gravity) : 0;
-	}
-	if (ends(r, c, false) < 0 || number(r, 3, 0, WEIGHT_MAX, &weight) < 0)
-		return -EINVAL;
-	if (r->bulk_weights)
-		return 0; /* said in the pass before */
-	if (r->said.weight[c[0]] >= 0)
-		return fail(r, "demand: %s %s is there twice", r->words[1],
-		    r->words[2]);
-	r->said.weight[c[0]] = r->said.weight[c[1]] = weight;
-	return 0;
-}
-
-static int
-take_flag(struct reader *r, uint8_t flag)
-{
-	size_t c[2];
-
-	if (ends(r, c, false) < 0)
-		return -EINVAL;
-	r->said.flags[c[0]] |= flag;
-	r->said.flags[c[1]] |= flag;
-	if ((r->said.flags[c[0]] & (DENIED | REQUIRED)) == (DENIED | REQUIRED))
-		return fail(r, "%s-%s is both denied and required", r->words[1],
-		    r->words[2]);
-	return 0;
-}
-
-static int
-take_cost(struct reader *r)
-{
-	size_t c[2];
-	uint32_t cost;
-
-	if (ends(r, c, false) < 0 || number(r, 3, 1, COST_MAX, &cost) < 0)
-		return -EINVAL;
-	r->said.cost[c[0]] = r->said.cost[c[1]] = cost;
-	return 0;
-}
-
-static int
-take_objective(struct reader *r)
-{
-	const char *what = r->n_words > 1 ? r->words[1] : "";
-	uint32_t x;
-	int64_t ppm;
-
-	if (strcmp(what, "mean") == 0 && r->n_words == 2) {
-		r->in->goal = GOAL_MEAN;
-	} else if (strcmp(what, "slo") == 0) {
-		if (number(r, 2, 1, US_MAX, &x) < 0)
-			return -EINVAL;
-		r->in->goal = GOAL_SLO;
-		r->in->limit_us = x;
-	} else if (strcmp(what, "quantile") == 0 && r->n_words == 3) {
-		/* 0.95 is 950 thousandths: the reader of ms serves. */
-		if (num_ms(r->words[2], &ppm) < 0 || ppm < 1 || ppm > 1000)
-			return fail(r,
-			    "objective: \"%.40s\" is not a quantile such as "
-			    "0.95",
-			    r->words[2]);
-		r->in->goal = GOAL_QUANTILE;
-		r->in->quantile_ppm = (uint32_t)ppm * 1000;
-	} else {
-		return fail(r, "objective: \"%.40s\" is not mean, slo US or quantile Q",
-		    what);
-	}
-	return 0;
-}
-
-static int
-take_setting(struct reader *r)
-{
-	const char *what = r->words[0];
-	uint32_t x;
-
-	if (strcmp(what, "objective") == 0)
-		return take_objective(r);
-	if (r->n_words != 2)
-		return fail(r, "%s: one number", what);
-	if (strcmp(what, "hop") == 0) {
-		if (number(r, 1, 0, US_MAX, &x) < 0)
-			return -EINVAL;
-		r->in->hop_us = (int32_t)x;
-	} else if (strcmp(what, "kappa") == 0) {
-		if (number(r, 1, 0, US_MAX, &x) < 0)
-			return -EINVAL;
-		r->in->change_us = x;
-	} else if (number(r, 1, 0, PLAN_NO_BUDGET - 1, &r->in->budget) < 0) {
-		return -EINVAL;
-	}
-	return 0;
-}
-
-/* Lines about two nodes or about all, in the second and third pass. */
-static int
-take_line(struct reader *r)
-{
-	const char *what = r->words[0];
-
-	if (strcmp(what, "demand") == 0)
-		return take_demand(r);
-	if (r->bulk_weights || strcmp(what, "node") == 0)
-		return 0;
-	if (strcmp(what, "rtt") == 0)
-		return take_rtt(r);
-	if (strcmp(what, "hubpath") == 0)
-		return take_hubpath(r);
-	if (strcmp(what, "cost") == 0)
-		return take_cost(r);
-	if (strcmp(what, "deny") == 0)
-		return take_flag(r, DENIED);
-	if (strcmp(what, "require") == 0)
-		return take_flag(r, REQUIRED);
-	if (strcmp(what, "hubonly") == 0)
-		return take_flag(r, DENIED | HUB_ONLY);
-	if (strcmp(what, "tunnel") == 0)
-		return take_flag(r, PRESENT); /* "since" is the policy's */
-	if (strcmp(what, "hop") == 0 || strcmp(what, "budget") == 0 ||
-	    strcmp(what, "kappa") == 0 || strcmp(what, "objective") == 0)
-		return take_setting(r);
-	return fail(r, "\"%.40s\" is not a line of an instance", what);
-}
-
-static int
-take_header_or_node(struct reader *r)
+take_header_or_node(struct text_reader *r)
 {
 	if (strcmp(r->words[0], "node") == 0)
 		return take_node(r);
@@ -430,7 +151,8 @@ take_header_or_node(struct reader *r)
 }
 
 static int
-each_line(struct reader *r, const char *buf, size_t len, int (*take)(struct reader *))
+each_line(struct text_reader *r, const char *buf, size_t len,
+    int (*take)(struct text_reader *))
 {
 	bool headed = false;
 	size_t n;
@@ -448,19 +170,19 @@ each_line(struct reader *r, const char *buf, size_t len, int (*take)(struct read
 				 strcmp(r->words[0], "meshopt-instance") == 0 &&
 				 strcmp(r->words[1], "1") == 0;
 			e = headed ? 0
-				   : fail(r, "the first line must be "
-					     "\"meshopt-instance 1\"");
+				   : instance_text_fail(r, "the first line must be "
+							   "\"meshopt-instance 1\"");
 		} else if (e == 0 && r->n_words) {
 			e = take(r);
 		}
 		if (e < 0)
 			return e;
 	}
-	return headed ? 0 : fail(r, "empty: not an instance");
+	return headed ? 0 : instance_text_fail(r, "empty: not an instance");
 }
 
 static int
-sort_nodes(struct reader *r)
+sort_nodes(struct text_reader *r)
 {
 	struct instance *in = r->in;
 
@@ -510,7 +232,7 @@ said_free(struct said *s)
 
 /* A path by the hub: as it was said, or the sum of its legs. */
 static int64_t
-hub_us(const struct reader *r, size_t at, const int32_t *path, const int32_t *legs)
+hub_us(const struct text_reader *r, size_t at, const int32_t *path, const int32_t *legs)
 {
 	size_t n = r->in->n_nodes, hub = r->in->hub;
 	int32_t x = legs[at / n * n + hub], y = legs[at % n * n + hub];
@@ -527,7 +249,7 @@ known(int32_t us)
 }
 
 static void
-add_pair(struct reader *r, uint32_t a, uint32_t b)
+add_pair(struct text_reader *r, uint32_t a, uint32_t b)
 {
 	struct instance *in = r->in;
 	size_t at = a * in->n_nodes + b;
@@ -552,7 +274,7 @@ add_pair(struct reader *r, uint32_t a, uint32_t b)
 }
 
 static void
-add_tunnel(struct reader *r, uint32_t a, uint32_t b)
+add_tunnel(struct text_reader *r, uint32_t a, uint32_t b)
 {
 	struct instance *in = r->in;
 	size_t at = a * in->n_nodes + b;
@@ -574,7 +296,7 @@ add_tunnel(struct reader *r, uint32_t a, uint32_t b)
 }
 
 static int
-build(struct reader *r)
+build(struct text_reader *r)
 {
 	struct instance *in = r->in;
 	size_t n = in->n_nodes, count = 0;
@@ -613,7 +335,7 @@ int
 instance_text_read(const char *name, const char *buf, size_t len, struct instance **out,
     struct err *err)
 {
-	struct reader *r = mem_alloc(sizeof(*r));
+	struct text_reader *r = mem_alloc(sizeof(*r));
 	int e;
 
 	*out = NULL;
@@ -627,12 +349,12 @@ instance_text_read(const char *name, const char *buf, size_t len, struct instanc
 		e = sort_nodes(r);
 	if (e == 0) {
 		said_new(&r->said, r->in->n_nodes);
-		e = each_line(r, buf, len, take_line);
+		e = each_line(r, buf, len, instance_text_line);
 	}
 	/* Bulk demands last: a pair that has its own line keeps it. */
 	r->bulk_weights = true;
 	if (e == 0)
-		e = each_line(r, buf, len, take_line);
+		e = each_line(r, buf, len, instance_text_line);
 	if (e == 0)
 		e = build(r);
 	if (e == 0) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The text format: what it says comes back, what is wrong is named, nothing breaks it.
+ * links: optimizer/decide/instance_text_line.c
  * links: optimizer/decide/instance_text.c optimizer/decide/instance_text_write.c
  * links: optimizer/decide/instance.c optimizer/decide/matrix.c
  */

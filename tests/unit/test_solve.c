@@ -10,6 +10,7 @@
  * links: optimizer/decide/greedy.c optimizer/decide/bundle.c
  * links: optimizer/decide/network.c optimizer/decide/model.c
  * links: optimizer/decide/dual.c optimizer/decide/dual_pass.c
+ * links: optimizer/decide/dual_limits.c
  * links: optimizer/decide/dual_select.c optimizer/decide/dual_store.c
  * links: optimizer/decide/plan_json_write.c
  */

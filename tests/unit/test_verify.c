@@ -2,6 +2,7 @@
 /*
  * verify against the solver: every plan is accepted, the bound holds against brute
  * force, and each lie is found.  And the order of the input does not matter.
+ * links: optimizer/decide/instance_text_line.c
  * links: optimizer/verify/verify.c optimizer/verify/verify_bound.c
  * links: optimizer/verify/verify_forwarding.c optimizer/verify/verify_claim_json.c
  * links: optimizer/decide/solve.c optimizer/decide/select.c optimizer/decide/flow.c
@@ -10,6 +11,7 @@
  * links: optimizer/decide/greedy.c optimizer/decide/bundle.c
  * links: optimizer/decide/network.c optimizer/decide/model.c
  * links: optimizer/decide/dual.c optimizer/decide/dual_pass.c
+ * links: optimizer/decide/dual_limits.c
  * links: optimizer/decide/dual_select.c optimizer/decide/dual_store.c
  * links: optimizer/decide/instance.c optimizer/decide/instance_text.c
  * links: optimizer/decide/instance_text_write.c optimizer/decide/matrix.c
