@@ -125,12 +125,12 @@ pop(struct greedy *g)
 static void
 raise_key(struct greedy *g, uint32_t t, int64_t by)
 {
-	if (by <= 0 || t == MODEL_NONE)
-		return;
+	if (by <= 0 || !(g->scale[t] > 0))
+		return; /* a tunnel that has been added, or must not be */
 	g->key[t] += by;
 	if (g->place[t] != MODEL_NONE) {
 		sift_up(g, g->place[t]);
-	} else if (g->key[t] > 0 && g->scale[t] > 0) {
+	} else if (g->key[t] > 0) {
 		put(g, g->n++, t);
 		sift_up(g, g->n - 1);
 	}
@@ -185,6 +185,7 @@ fill_heap(struct greedy *g, const struct network *net, const struct greedy_opts 
 	for (uint32_t t = 0; t < m->n_tunnels; t++) {
 		g->place[t] = MODEL_NONE;
 		g->scale[t] = 0;
+		g->key[t] = 0;
 		if (net->on[t] || (opts->banned && opts->banned[t]))
 			continue;
 		g->scale[t] = 1.0 / m->tunnels[t].cost;
