@@ -230,7 +230,8 @@ print_instance(bool mesh, const char *budget, const char *cap)
 		      : (size_t)atol(budget);
 	printf("meshopt-instance 1\nhop 200\nobjective mean\nbudget %zu\n", tunnels);
 	for (size_t i = 0; i < g.n; i++) {
-		long weight = lround(100 * g.mass[i]);
+		/* Their products are summed: of many nodes they must be smaller. */
+		long weight = lround((g.n > 1500 ? 20 : 100) * g.mass[i]);
 
 		printf("node %s %s %s public weight %ld", g.names[i],
 		    i == g.hub	       ? "hub"
