@@ -20,7 +20,7 @@ relays_kept(const struct model *m)
 {
 	size_t n = m->n_demands;
 
-	return n <= 40000 ? 64 : n <= 150000 ? 32 : n <= 600000 ? 24 : 8;
+	return n <= 40000 ? 64 : n <= 150000 ? 32 : n <= 600000 ? 24 : 6;
 }
 
 /* Work by default: small meshes settle long before, large ones get what a minute and a
@@ -30,6 +30,8 @@ relays_kept(const struct model *m)
 #define SMALL_ROUNDS	 250   /* the search that follows is surer */
 #define LARGE_TUNNELS	 20000 /* from here on */
 #define LARGE_ITERATIONS 400
+#define HUGE_TUNNELS	 2000000
+#define HUGE_ITERATIONS	 100
 #define LARGE_ROUNDS	 0
 #define LARGE_DROPS	 2 /* rounds of drop and refill after each better plan */
 
@@ -138,9 +140,10 @@ relay_solve(const struct instance *in, const struct relay_opts *opts,
 	}
 	large = r->m->n_tunnels >= LARGE_TUNNELS;
 	run.im.most = large ? LARGE_DROPS : 0;
-	iterations = opts->iterations ? opts->iterations
-		     : large	      ? LARGE_ITERATIONS
-				      : ITERATIONS;
+	iterations = opts->iterations		       ? opts->iterations
+		     : r->m->n_tunnels >= HUGE_TUNNELS ? HUGE_ITERATIONS
+		     : large			       ? LARGE_ITERATIONS
+						       : ITERATIONS;
 	rounds = opts->rounds			? opts->rounds
 		 : large			? LARGE_ROUNDS
 		 : r->m->n <= RELAY_EXACT_NODES ? SMALL_ROUNDS
