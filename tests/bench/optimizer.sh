@@ -8,7 +8,7 @@
 # BENCH_CBC_S limits CBC on one small instance, BENCH_CBC_LONG_S on the large one;
 # BENCH_ONLY=regex runs some of the groups.
 set -u
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit
 meshopt=${MESHOPT:-build/meshopt}
 generate=build/bench/generate
 data=${MESHOPT_DATA:-../shared/data}
@@ -57,8 +57,11 @@ plan() {
 checked=0 accepted=0
 verify() {
 	checked=$((checked + 1))
-	"$meshopt" verify "$dir/$1.json" --instance "$dir/$1" >/dev/null 2>"$dir/err" &&
-		accepted=$((accepted + 1)) || cat "$dir/err" >&2
+	if "$meshopt" verify "$dir/$1.json" --instance "$dir/$1" >/dev/null 2>"$dir/err"; then
+		accepted=$((accepted + 1))
+	else
+		cat "$dir/err" >&2
+	fi
 }
 
 # cbc NAME LIMIT: sets cbc_value, cbc_seconds, cbc_proven.  The programme's own time is
@@ -83,7 +86,7 @@ command -v cbc >/dev/null || { have_cbc=0; echo "no cbc: apt-get install coinor-
 
 if group twelve; then
 	best=9999
-	for i in 1 2 3 4 5; do
+	for _ in 1 2 3 4 5; do
 		from=$(now)
 		"$meshopt" plan --rtt data/edgeproxy/rtt.csv --hub dub --all-pairs \
 			--relays all --budget 5 >/dev/null || exit 1
@@ -146,7 +149,7 @@ if group caps; then
 fi
 
 if group cbc && [ $have_cbc = 1 ]; then
-	slowest=999999 ratios= least=100 equal=0 proven=0
+	slowest=999999 ratios="" least=100 equal=0 proven=0
 	for s in 1 2 3; do
 		for p in 5 10 20; do
 			"$generate" mesh 30 $s $p% "$planetlab" >"$dir/i"

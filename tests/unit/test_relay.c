@@ -6,7 +6,8 @@
  * links: optimizer/decide/improve.c optimizer/decide/greedy.c
  * links: optimizer/decide/bundle.c optimizer/decide/network.c
  * links: optimizer/decide/model.c optimizer/decide/dual.c
- * links: optimizer/decide/dual_limits.c optimizer/decide/dual_pass.c optimizer/decide/dual_select.c
+ * links: optimizer/decide/dual_limits.c optimizer/decide/dual_pass.c
+ * links: optimizer/decide/dual_select.c
  * links: optimizer/decide/dual_store.c optimizer/decide/instance.c
  * links: optimizer/decide/matrix.c
  */

@@ -12,7 +12,8 @@
  * links: optimizer/decide/greedy.c optimizer/decide/bundle.c
  * links: optimizer/decide/network.c optimizer/decide/model.c
  * links: optimizer/decide/dual.c optimizer/decide/dual_pass.c
- * links: optimizer/decide/dual_select.c optimizer/decide/dual_store.c
+ * links: optimizer/decide/dual_limits.c optimizer/decide/dual_select.c
+ * links: optimizer/decide/dual_store.c
  */
 #include <errno.h>
 
