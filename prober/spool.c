@@ -115,17 +115,13 @@ static void
 drop_oldest(struct spool *s)
 {
 	struct segment oldest = s->segments[0];
-	size_t i = 0;
+	size_t kept = 0;
 
-	while (oldest.waiting > 0 && i < s->n) {
-		if (s->entries[i].segment != oldest.number) {
-			i++;
-			continue;
-		}
-		forget(s, i);
-		oldest.waiting--;
-		s->stats.dropped++;
-	}
+	for (size_t i = 0; i < s->n; i++)
+		if (s->entries[i].segment != oldest.number)
+			s->entries[kept++] = s->entries[i];
+	s->stats.dropped += s->n - kept;
+	s->n = kept;
 	if (s->n_segments == 1)
 		close_segment(s);
 	spool_dir_unlink(s->dir_fd, oldest.number);

@@ -88,8 +88,9 @@ log_back(struct upload *u)
 	if (!u->away)
 		return;
 	u->away = false;
+	/* This one waits until spool_done(), unless it was dropped meanwhile. */
 	log_info("collector %s: back, %llu reports waiting, %llu lost meanwhile",
-	    u->url, (unsigned long long)stats.reports - 1, /* without this one */
+	    u->url, (unsigned long long)(stats.reports ? stats.reports - 1 : 0),
 	    (unsigned long long)(stats.dropped - u->dropped));
 }
 
