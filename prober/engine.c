@@ -77,6 +77,9 @@ roll(struct engine *e, struct mono now)
 		log_warnx("stamps of what is sent do not come; from now on: %s",
 		    stamp_name(pinger_stamp(e->opts.pinger)));
 	edge = edge_now(e, now);
+	if (edge.counts.clock_step != e->clock_steps)
+		log_info("the clock was set; what was under way has no RTT");
+	e->clock_steps = edge.counts.clock_step;
 	window_roll(e->windows, &edge);
 	engine_stamp_roll(e, &edge);
 	e->window_end = mono_add(e->window_end, e->opts.interval_ns);

@@ -54,7 +54,8 @@ struct engine {
 	struct pace *mtu_pace;		  /* NULL without opts.mtu_pinger */
 	bool mtu_flying;
 	struct mono window_end;
-	uint64_t next_seq; /* of the pinger */
+	uint64_t next_seq;    /* of the pinger */
+	uint64_t clock_steps; /* told so far */
 	struct peer *peers;
 	uint32_t n_peers;
 	uint32_t *index;    /* 1 + number of a peer, by a hash of its name; 0 = free */

@@ -39,12 +39,33 @@ struct loop {
 };
 
 static void
+describe(const struct report *r)
+{
+	uint64_t sent = 0, lost = 0;
+	uint32_t min_us = UINT32_MAX, max_us = 0;
+
+	for (size_t i = 0; i < r->n_rows; i++) {
+		const struct report_row *row = &r->rows[i];
+
+		sent += row->sent;
+		lost += row->lost;
+		if (row->max_us > max_us)
+			max_us = row->max_us;
+		if (row->max_us > 0 && row->min_us < min_us)
+			min_us = row->min_us;
+	}
+	log_debug("report %llu: %zu rows, %u ms, %llu sent, %llu lost, RTT %u to %u us",
+	    (unsigned long long)r->seq, r->n_rows, r->length_ms,
+	    (unsigned long long)sent, (unsigned long long)lost, max_us > 0 ? min_us : 0,
+	    max_us);
+}
+
+static void
 on_report(const struct report *r, void *ctx)
 {
 	struct loop *l = ctx;
 
-	log_debug("report %llu: %zu rows, %u ms", (unsigned long long)r->seq, r->n_rows,
-	    r->length_ms);
+	describe(r);
 	totals_add(&l->totals, r);
 	upload_push(l->upload, r);
 }

@@ -34,6 +34,9 @@ MODULES='wireguard sch_netem sch_htb cls_u32 sch_fq sch_prio veth bridge dummy t
 	virtio_pci virtio_console inet_diag udp_diag
 	nf_tables nft_ct nft_masq nft_chain_nat nft_reject_inet nft_limit'
 
+# The lab's own programs, one C file each.
+OWN='stream stamps'
+
 die() {
 	echo "lab: $*" >&2
 	exit 1
@@ -208,16 +211,21 @@ make_job() {
 		[ ! -x "$file" ] || programs+=("$file")
 	done
 	[ ${#programs[@]} -eq 0 ] || cp -p "${programs[@]}" "$root/src/build/"
-	cp -p "$out/stream" "$root/src/build/lab/"
-	put_libraries "$root" "$out/stream" "${programs[@]}"
+	for file in $OWN; do
+		cp -p "$out/$file" "$root/src/build/lab/"
+		programs+=("$out/$file")
+	done
+	put_libraries "$root" "${programs[@]}"
 	pack "$root" "$out/job.cpio"
 }
 
 require "${CC:-cc}"
-if newer "$out/stream" "$lab/stream.c"; then
-	"${CC:-cc}" -std=c11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Wconversion -Wshadow \
-	    -o "$out/stream" "$lab/stream.c"
-fi
+for name in $OWN; do
+	if newer "$out/$name" "$lab/$name.c"; then
+		"${CC:-cc}" -std=c11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Wconversion \
+		    -Wshadow -o "$out/$name" "$lab/$name.c"
+	fi
+done
 [ $tools_only = 0 ] || exit 0
 
 # shellcheck disable=SC2086 # a list of names

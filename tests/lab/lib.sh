@@ -11,10 +11,13 @@
 # What lab_up makes, with 192.0.2.0/24 as the Internet:
 #
 #	          lab-bridge (a namespace with a bridge)
-#	   .1 |            .2 |            .3 |
-#	 [hub] eth0      [hkg] eth0      [nrt] eth0     eth0: htb + netem, half of the
-#	       wg0 ======== wg0             wg0         pair's RTT for each destination
-#	        ||==========================||          wg0: 10.50.0.0/16 by the hub
+#	   .1 | port1      .2 | port2      .3 | port3    portN: htb + netem, half of the
+#	 [hub] eth0      [hkg] eth0      [nrt] eth0      pair's RTT for each source
+#	       wg0 ======== wg0             wg0
+#	        ||==========================||           wg0: 10.50.0.0/16 by the hub
+#
+# The delays are in the network and not in the nodes: a packet that waits in the queue of
+# its sender's own device has not been sent yet, and is stamped when it leaves.
 #
 # A scenario starts with all of this absent, and everything dies with it: it runs
 # alone in the guest, or else in a mount, network and process namespace of its own.
@@ -224,37 +227,37 @@ lab_mesh() {
 	(umask 022 && lab_write_mesh $#) >"$MESH"
 }
 
-# A file of tc commands for each node, and a list of all RTTs, in one go.
+# A file of tc commands for the port of each node, and a list of all RTTs, in one go.
 lab_write_delays() {
 	awk -F, -v nodes="${NODES[*]}" -v dir="$TMP" '
 	{ gsub(/[ \t\r"]/, "") }
 	NR == 1 { for (i = 2; i <= NF; i++) column[i] = $i; next }
 	{ for (i = 2; i <= NF; i++) rtt[$1, column[i]] = $i }
 	END {
-		on = " dev eth0 parent 1: "
 		count = split(nodes, name, " ")
 		for (i = 1; i <= count; i++) {
 			file = dir "/" name[i] ".tc"
-			print "qdisc add dev eth0 root handle 1: htb default 0" >file
+			on = " dev port" i " parent 1: "
+			print "qdisc add dev port" i " root handle 1: htb default 0" >file
 			for (j = 1; j <= count; j++) {
 				if (i == j)
 					continue
-				ms = rtt[name[i], name[j]]
+				ms = rtt[name[j], name[i]]
 				if (ms == "")
-					ms = rtt[name[j], name[i]]
+					ms = rtt[name[i], name[j]]
 				if (ms == "") {
 					print "lab: no RTT of " name[i] " and " name[j]
 					exit 1
 				}
-				print name[i], name[j], ms >(dir "/rtt")
+				print name[j], name[i], ms >(dir "/rtt")
 				id = sprintf("%x", 256 + j)
 				print "class add" on "classid 1:" id \
 				    " htb rate 10gbit quantum 60000" >file
-				printf "qdisc add dev eth0 parent 1:%s handle %s:" \
+				printf "qdisc add dev port%d parent 1:%s handle %s:" \
 				    " netem delay %.0fus limit 20000\n",
-				    id, id, ms * 500 >file
+				    i, id, id, ms * 500 >file
 				print "filter add" on "protocol ip prio 1 u32" \
-				    " match ip dst 192.0.2." j "/32 flowid 1:" id >file
+				    " match ip src 192.0.2." j "/32 flowid 1:" id >file
 			}
 			close(file)
 		}
@@ -297,7 +300,7 @@ lab_net() {
 			addr add ${UNDER[$name]}/24 dev eth0
 			link set eth0 up
 		END
-		must tc -n "$name" -batch "$TMP/$name.tc"
+		must tc -n lab-bridge -batch "$TMP/$name.tc"
 	done
 }
 
@@ -373,8 +376,8 @@ path_set() {
 	delay=$(awk -v ms="$rtt" 'BEGIN { printf "%.0fus", ms * 500 }')
 	for from in "$a" "$b"; do
 		[ "$from" = "$a" ] && to=$b || to=$a
-		id=$(printf '%x' $((256 + lab_index[$to])))
-		must tc -n "$from" qdisc change dev eth0 parent "1:$id" handle "$id:" \
+		id=$(printf '%x' $((256 + lab_index[$from])))
+		must tc -n lab-bridge qdisc change dev "port${lab_index[$to]}" parent "1:$id" handle "$id:" \
 		    netem delay "$delay" limit 20000 "$@"
 	done
 }
