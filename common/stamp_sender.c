@@ -32,8 +32,9 @@ struct note {
 struct stamp_sender {
 	struct stamp_sender_opts opts;
 	struct stamp_key key;
-	int fds[2]; /* IPv4, IPv6; -1: the host lacks it */
-	bool tx;    /* T1 is the kernel's */
+	int fds[2];   /* IPv4, IPv6; -1: the host lacks it */
+	bool used[2]; /* has been sent on: else there is nothing to read */
+	bool tx;      /* T1 is the kernel's */
 	uint32_t dropped[2];
 	struct pinger_counts counts;
 	struct stepwatch clock;
@@ -147,6 +148,7 @@ stamp_sender_send(struct stamp_sender *s, const struct stamp_probe *probe,
 	t1 = clock_wall();
 	request.when = stamp_time(t1);
 	stamp_put_request(&request, s->opts.key, packet, stamp_bytes(s->opts.key));
+	s->used[probe->to.family == AF_INET6] = true;
 	rc = stamp_socket_send(fd, &to, to_len, &way, packet, stamp_bytes(s->opts.key));
 	if (rc < 0)
 		return rc;
@@ -295,7 +297,7 @@ stamp_sender_drain(struct stamp_sender *s, struct mono now, pinger_cb *cb, void 
 
 	stepwatch_look(&s->clock);
 	for (int i = 0; i < 2; i++) {
-		if (s->fds[i] < 0)
+		if (!s->used[i])
 			continue;
 		read_sent(s, s->fds[i]);
 		drain_socket(s, i, cb, ctx);
