@@ -34,7 +34,7 @@ struct flight {
 	uint64_t ancient; /* those before flew before a pause longer than any timeout */
 	struct mono last; /* the latest time that we were told */
 	size_t flying;
-	uint64_t *latest; /* by slot: 1 + the highest sequence answered, 0 = none */
+	uint32_t *latest; /* by slot: 1 + the highest sequence answered, modulo 2^32 */
 	size_t n_latest;
 };
 
@@ -199,7 +199,7 @@ struct flight_answer
 flight_answer(struct flight *f, uint64_t seq, int64_t elapsed_ns)
 {
 	struct entry *e = at(f, seq);
-	uint64_t *latest = &f->latest[e->slot];
+	uint32_t *latest = &f->latest[e->slot], next = (uint32_t)(seq + 1), ahead;
 	struct flight_answer a = { 0 };
 
 	assert(seq >= f->oldest && seq < f->next && e->state != CANCELLED);
@@ -209,9 +209,11 @@ flight_answer(struct flight *f, uint64_t seq, int64_t elapsed_ns)
 	}
 	a.expired = e->state == FLYING && elapsed_ns > f->timeout_ns;
 	a.fate = e->state == LOST || a.expired ? FLIGHT_LATE : FLIGHT_ANSWERED;
-	a.reordered = seq + 1 < *latest;
+	/* Only what the ring holds can come after: an older mark says nothing. */
+	ahead = *latest - next;
+	a.reordered = ahead > 0 && ahead < (uint32_t)(f->next - f->oldest);
 	if (!a.reordered)
-		*latest = seq + 1;
+		*latest = next;
 	if (e->state == FLYING)
 		f->flying--;
 	e->state = ANSWERED;

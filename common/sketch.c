@@ -85,7 +85,7 @@ reserve(struct sketch *s, size_t n)
 	if (n <= s->cap)
 		return;
 	s->buckets = mem_grow(s->buckets, n, sizeof(*s->buckets));
-	s->cap = n;
+	s->cap = (uint32_t)n;
 }
 
 static uint32_t
@@ -142,7 +142,7 @@ sketch_merge(struct sketch *into, const struct sketch *from)
 	struct sketch_bucket *b;
 
 	reserve(into, k);
-	into->n = k;
+	into->n = (uint32_t)k; /* SKETCH_BUCKETS at most */
 	b = into->buckets;
 	while (j > 0) {
 		struct sketch_bucket add = from->buckets[j - 1];

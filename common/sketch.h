@@ -26,7 +26,7 @@ struct sketch_bucket {
 /* Sparse, sorted by index.  All zero is the empty sketch. */
 struct sketch {
 	struct sketch_bucket *buckets; /* owned */
-	size_t n, cap;
+	uint32_t n, cap;
 };
 
 void sketch_fini(struct sketch *s);

@@ -240,7 +240,8 @@ probe(struct engine *e, uint32_t id, struct mono now)
 		p.source = e->opts.source;
 		p.ifindex = e->opts.source_ifindex;
 	}
-	if (!aim->code && aim->warm) { /* the rule: in a batch */
+	/* The rule: in a batch. */
+	if (!aim->code && (aim->warm || kind != TARGET_TUNNEL)) {
 		sent(e, aim, p.slot,
 		    pinger_queue(e->opts.pinger, &p, now, on_result, e));
 		return;

@@ -13,10 +13,9 @@
 #define JITTER_PARTS 10 /* +- one tenth of the period, against mesh-wide lockstep */
 
 struct item {
-	uint32_t id;
 	uint64_t key;
-	int64_t phase_ns;
-	int64_t k; /* of the coming probe */
+	uint32_t id;
+	uint32_t k; /* of the coming probe; at 10 ms, two years */
 };
 
 struct entry {
@@ -79,6 +78,13 @@ pace_free(struct pace *p)
 	free(p);
 }
 
+/* The remainder favours small phases by less than 1 in 10^8. */
+static int64_t
+phase_ns(const struct pace *p, const struct item *it)
+{
+	return (int64_t)(it->key % (uint64_t)p->period_ns);
+}
+
 static int64_t
 due_ns(const struct pace *p, const struct item *it)
 {
@@ -86,7 +92,7 @@ due_ns(const struct pace *p, const struct item *it)
 	uint64_t h = mix(it->key ^ (uint64_t)it->k * UINT64_C(0x9e3779b97f4a7c15));
 	int64_t jitter_ns = (int64_t)(h % (uint64_t)(2 * swing_ns + 1)) - swing_ns;
 
-	return p->start.ns + it->phase_ns + it->k * p->period_ns + jitter_ns;
+	return p->start.ns + phase_ns(p, it) + it->k * p->period_ns + jitter_ns;
 }
 
 /* Put an entry in the place i or above it, moving down what is later. */
@@ -113,12 +119,12 @@ sift_down(struct pace *p, size_t i, struct entry e)
 }
 
 /* The first k whose nominal time is after t. */
-static int64_t
+static uint32_t
 k_after(const struct pace *p, const struct item *it, struct mono t)
 {
-	int64_t since_ns = mono_diff(t, p->start) - it->phase_ns;
+	int64_t since_ns = mono_diff(t, p->start) - phase_ns(p, it);
 
-	return since_ns < 0 ? 0 : since_ns / p->period_ns + 1;
+	return since_ns < 0 ? 0 : (uint32_t)(since_ns / p->period_ns + 1);
 }
 
 void
@@ -126,8 +132,6 @@ pace_add(struct pace *p, uint32_t id, uint64_t key, struct mono now)
 {
 	struct item it = { .id = id, .key = key };
 
-	/* The remainder favours small phases by less than 1 in 10^8. */
-	it.phase_ns = (int64_t)(key % (uint64_t)p->period_ns);
 	it.k = k_after(p, &it, now);
 	if (p->n == p->cap) {
 		p->cap = p->cap ? p->cap * 2 : 64;

@@ -115,7 +115,7 @@ hogs() { # COUNT
 ours() {
 	local base=$1 paths=$2 period=$3 seconds=$4
 	shift 4
-	"$B/measure" "$TMP/m" "$B/driver" -i "${INTERVAL:-3000}" "$@" "$base" "$paths" \
+	"$B/measure" "$TMP/m" "$B/driver" "$@" "$base" "$paths" \
 	    "$period" "$seconds" >"$TMP/o" || die "measure failed"
 	read -r status cpu_us rss_kib wall_us <"$TMP/m"
 	[ "$status" = 0 ] || die "driver: status $status"
@@ -222,7 +222,7 @@ line_slip() {
 	kernel_answers 1
 	for ((round = 0; round < ROUNDS; round++)); do
 		helper "$B/tap" veth0
-		INTERVAL=10000 ours 10.99.0.1 10000 1000 14
+		ours 10.99.0.1 10000 1000 14
 		done_with
 		a="$a $(slip | tr -d -)" rss_a="$rss_a $rss_kib" mine=$rss_kib
 		helper "$B/tap" veth0
