@@ -208,6 +208,96 @@ test_strip_ipv4(void **state)
 	}
 }
 
+/* A request inside a packet, after skip bytes of a link layer's header. */
+static size_t
+packet_of(const struct echo *e, size_t skip, uint8_t *out)
+{
+	bool v4 = e->target.family == AF_INET;
+	size_t ip = v4 ? 20 : 40;
+
+	memset(out, 0xee, skip);
+	memset(out + skip, 0, ip);
+	out[skip] = v4 ? 0x45 : 0x60;
+	out[skip + (v4 ? 9 : 6)] = v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
+	memcpy(out + skip + (v4 ? 16 : 24), e->target.b, v4 ? 4 : 16);
+	echo_build(&key, e, out + skip + ip, LEN);
+	return skip + ip + LEN;
+}
+
+/* What the kernel loops back with its stamp: of any device, and nobody else's. */
+static void
+test_looped(void **state)
+{
+	static const char *const addrs[] = { "10.50.5.1", "2001:db8::1" };
+	static const size_t skips[] = { 0, 14, 18 };
+	uint8_t packet[18 + 40 + LEN];
+	struct echo got;
+
+	(void)state;
+	for (size_t i = 0; i < 6; i++) {
+		struct echo e = { addr(addrs[i / 3]), 0xbeef, 7, 65537 };
+		size_t len = packet_of(&e, skips[i % 3], packet);
+		size_t icmp = len - LEN;
+
+		assert_int_equal(echo_find_request(&key, packet, len, &got), 0);
+		assert_true(got.seq == e.seq && got.slot == e.slot);
+		assert_true(addr_equal(&got.target, &e.target));
+		/* What follows the head does not matter, and cut before it is none. */
+		assert_int_equal(echo_find_request(&key, packet, icmp + ECHO_HEAD,
+				     &got),
+		    0);
+		for (size_t cut = 0; cut < icmp + ECHO_HEAD; cut++)
+			assert_int_equal(echo_find_request(&key, packet, cut, &got),
+			    -ENOMSG);
+		packet[icmp + 15] ^= 1;
+		assert_int_equal(echo_find_request(&key, packet, len, &got), -ENOMSG);
+		packet[icmp + 15] ^= 1;
+		packet[icmp - 1] ^= 1; /* the target, or the last of it */
+		assert_int_equal(echo_find_request(&key, packet, len, &got), -ENOMSG);
+	}
+}
+
+/* What an ICMP error quotes: perhaps cut, never changed, never an answer. */
+static void
+test_quoted(void **state)
+{
+	struct echo e = { addr("10.50.5.1"), 0xbeef, 7, 65537 }, got;
+	struct addr other = addr("10.50.5.2");
+	uint8_t msg[LEN];
+
+	(void)state;
+	echo_build(&key, &e, msg, LEN);
+	for (size_t len = 0; len <= LEN; len++)
+		assert_int_equal(echo_parse_request(&key, msg, len, &e.target, &got),
+		    len < ECHO_HEAD ? -ENOMSG : 0);
+	assert_true(got.seq == e.seq && got.slot == e.slot);
+	assert_int_equal(echo_parse_request(&key, msg, LEN, &other, &got), -EBADMSG);
+	for (size_t bit = 8 * ECHO_HEADER; bit < 8 * ECHO_HEAD; bit++) {
+		msg[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		assert_int_equal(echo_parse_request(&key, msg, LEN, &e.target, &got),
+		    -EBADMSG);
+		msg[bit / 8] ^= (uint8_t)(1 << bit % 8);
+	}
+	reply(&e, msg, LEN);
+	assert_int_equal(echo_parse_request(&key, msg, LEN, &e.target, &got), -ENOMSG);
+}
+
+static void
+test_head_is_the_message(void **state)
+{
+	static const char *const addrs[] = { "10.50.5.1", "2001:db8::1" };
+	uint8_t msg[LEN], head[ECHO_HEAD];
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct echo e = { addr(addrs[i]), 0xbeef, 7, 65537 };
+
+		echo_build(&key, &e, msg, LEN);
+		echo_build_head(&key, &e, head, LEN);
+		assert_memory_equal(msg, head, ECHO_HEAD);
+	}
+}
+
 int
 main(void)
 {
@@ -219,6 +309,9 @@ main(void)
 		cmocka_unit_test(test_wrong_sender),
 		cmocka_unit_test(test_wrong_key_and_type),
 		cmocka_unit_test(test_strip_ipv4),
+		cmocka_unit_test(test_looped),
+		cmocka_unit_test(test_quoted),
+		cmocka_unit_test(test_head_is_the_message),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
