@@ -87,14 +87,14 @@ units: $(UNITS)
 
 # The bench: the engine as it ships, under a driver that watches what its windows see.
 ENGINE := $(wildcard prober/engine*.c) $(addprefix prober/,method.c pace.c target.c window.c)
-BENCH := $(addprefix $(O)/bench/,driver measure tap responder)
+BENCH := $(addprefix $(O)/bench/,driver measure tap responder stamp)
 $(O)/bench/driver: $(call obj,tests/bench/driver.c $(ENGINE)) $(O)/libcommon.a
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=window_result \
 	    -Wl,--wrap=pinger_queue -Wl,--wrap=pinger_send -o $@ $^ $(LIBS)
-$(O)/bench/%: $(O)/obj/tests/bench/%.o
+$(O)/bench/%: $(O)/obj/tests/bench/%.o $(O)/libcommon.a
 	$(call say,LD,$@)
-	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 bench-prober: $(BENCH)
 	@dist/deps.sh build bench
 	@tests/bench/prober.sh $(B)
