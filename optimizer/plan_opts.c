@@ -21,7 +21,7 @@ const char plan_opts_usage[] =
     "  --load [NODE=]N     weight that relays, or this one, may carry\n"
     "  --change-cost MS    what adding or dropping a tunnel must bring, at mean "
     "weight\n"
-    "  --instance FILE     the question from a file, meshopt-instance(5)\n"
+    "  --instance FILE     the question from a file, docs/planning.md\n"
     "  --write-instance FILE, --write-lp FILE  the question into one; - is stdout\n"
     "  --time S            choose the work by about S seconds, and say which it is\n"
     "  --iterations N, --seed N  the work itself; the same gives the same plan\n";
