@@ -44,6 +44,7 @@ end_collector() {
 # start OPTIONS...: unprivileged is a command to run it under, empty or not
 unprivileged=()
 start() {
+	: >"$TMP/err" # not by the child alone: the last one's words would still be there
 	"${unprivileged[@]}" meshopt-prober --mesh "$TMP/mesh.conf" --node pop --period 100ms \
 		--interval 1s --timeout 500ms "$@" 2>"$TMP/err" &
 	prober=$!
