@@ -43,9 +43,20 @@ take_number(const char *option, const char *value, uint32_t range[2], uint32_t *
 	    value, range[0], range[1]);
 }
 
+/* The N of "N" or "NODE=N". */
+static int
+parse_cap(const char *text, uint32_t *cap)
+{
+	const char *equals = strchr(text, '=');
+
+	return num_u32(equals ? equals + 1 : text, 0, MESH_NODES_MAX, cap);
+}
+
 int
 ask_option(struct ask_opts *o, int option, const char *value, struct err *err)
 {
+	uint32_t cap;
+
 	if (input_option(&o->input, option, value))
 		return 1;
 	switch (option) {
@@ -59,6 +70,8 @@ ask_option(struct ask_opts *o, int option, const char *value, struct err *err)
 	case ASK_OPTION_FIRST:
 		if (o->n_caps == CAPS_MAX)
 			return err_set(err, "--cap: more than %d of them", CAPS_MAX);
+		if (parse_cap(value, &cap) < 0)
+			return err_set(err, "--cap: \"%s\" is not N or NODE=N", value);
 		o->caps = mem_grow(o->caps, o->n_caps + 1, sizeof(*o->caps));
 		o->caps[o->n_caps++] = value;
 		return 1;
@@ -102,12 +115,9 @@ set_caps(const struct ask_opts *o, struct instance *in, struct err *err)
 	for (size_t i = 0; i < o->n_caps; i++) {
 		const char *equals = strchr(o->caps[i], '=');
 		size_t len = equals ? (size_t)(equals - o->caps[i]) : 0, hits = 0;
-		uint32_t cap;
+		uint32_t cap = MESH_NO_LIMIT;
 
-		if (num_u32(equals ? equals + 1 : o->caps[i], 0, MESH_NODES_MAX, &cap) <
-		    0)
-			return err_set(err, "--cap: \"%s\" is not N or NODE=N",
-			    o->caps[i]);
+		(void)parse_cap(o->caps[i], &cap); /* ask_option() has judged it */
 		for (size_t k = 0; k < in->n_nodes; k++) {
 			struct node *node = &in->nodes[k];
 

@@ -29,6 +29,7 @@ rises() { # rises NAME LABELS: within this second
 answered_public() { rises meshopt_probe_responses_total 'peer="dub",path="public"'; }
 
 start() {
+	: >"$TMP/err" # of the last one, or its words pass for this one's
 	meshopt-prober --mesh "$TMP/mesh.conf" --node hkg --period 50ms --interval 200ms \
 		--timeout 100ms --collector http://127.0.0.1:1 --metrics 127.0.0.1:9101 \
 		2>"$TMP/err" &

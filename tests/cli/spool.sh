@@ -29,6 +29,7 @@ end_collector() {
 }
 
 start() {
+	: >"$TMP/err" # of the last one, or its words pass for this one's
 	meshopt-prober --mesh "$TMP/mesh.conf" --node hkg --period 100ms --interval 200ms \
 		--timeout 100ms --collector http://127.0.0.1:$PORT "$@" 2>"$TMP/err" &
 	prober=$!

@@ -71,6 +71,7 @@ write_mesh() {
 
 # start [HUB-OPTIONS -- ] POP-OPTIONS
 start() {
+	: >"$TMP/err" # of the last one, or its words pass for this one's
 	local options=()
 	while [ $# -gt 0 ] && [ "$1" != -- ]; do
 		options+=("$1")
