@@ -7,6 +7,7 @@
 # make deps       install what is missing (Debian 12; asks for root only if it must)
 # make install    DESTDIR and PREFIX as usual
 # make format     clang-format over the tree
+# make bench-prober, bench-optimizer    figures against their goals, one line each
 # make fuzz       each fuzz target for FUZZ_SECONDS
 # make bench-prober   the prober against fping (ten minutes); B="name..." for some lines
 #
