@@ -7,9 +7,9 @@
 # make deps       install what is missing (Debian 12; asks for root only if it must)
 # make install    DESTDIR and PREFIX as usual
 # make format     clang-format over the tree
-# make bench-prober, bench-optimizer    figures against their goals, one line each
 # make fuzz       each fuzz target for FUZZ_SECONDS
-# make bench-prober   the prober against fping (ten minutes); B="name..." for some lines
+# make bench-optimizer  the optimizer against CBC; each bench prints a line a figure
+# make bench-prober     the prober against fping (ten minutes); B="name..." for some lines
 #
 # SAN=1 with ASan and UBSan (into build/san), V=1 shows commands.
 
