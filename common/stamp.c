@@ -11,6 +11,8 @@
 
 #include <sodium.h>
 
+#include "common/bigend.h"
+
 #define HMAC_COVERS  96
 #define HMAC_BYTES   16
 #define NTP_UNIX_S   UINT64_C(2208988800) /* from 1900 to 1970: RFC 5905, figure 4 */
@@ -25,23 +27,6 @@ static const struct layout *
 layout_of(const struct stamp_key *key)
 {
 	return key ? &secured : &plain;
-}
-
-static void
-put(uint8_t *p, uint64_t v, int bytes)
-{
-	for (int i = 0; i < bytes; i++)
-		p[i] = (uint8_t)(v >> 8 * (bytes - 1 - i));
-}
-
-static uint64_t
-get(const uint8_t *p, int bytes)
-{
-	uint64_t v = 0;
-
-	for (int i = 0; i < bytes; i++)
-		v = v << 8 | p[i];
-	return v;
 }
 
 static void
@@ -76,9 +61,9 @@ stamp_put_request(const struct stamp_request *r, const struct stamp_key *key,
 
 	assert(len >= stamp_bytes(key));
 	memset(out, 0, len);
-	put(out, r->seq, 4);
-	put(out + at->when, r->when, 8);
-	put(out + at->error, r->error, 2);
+	bigend_put(out, r->seq, 4);
+	bigend_put(out + at->when, r->when, 8);
+	bigend_put(out + at->error, r->error, 2);
 	if (key)
 		seal(key, out, out + HMAC_COVERS);
 }
@@ -92,9 +77,9 @@ stamp_get_request(const uint8_t *in, size_t len, const struct stamp_key *key,
 
 	if (rc < 0)
 		return rc;
-	out->seq = (uint32_t)get(in, 4);
-	out->when = get(in + at->when, 8);
-	out->error = (uint16_t)get(in + at->error, 2);
+	out->seq = (uint32_t)bigend_get(in, 4);
+	out->when = bigend_get(in + at->when, 8);
+	out->error = (uint16_t)bigend_get(in + at->error, 2);
 	return 0;
 }
 
@@ -105,13 +90,13 @@ stamp_put_reply(const struct stamp_reply *r, const struct stamp_key *key,
 	const struct layout *at = layout_of(key);
 
 	memset(packet, 0, stamp_bytes(key));
-	put(packet, r->seq, 4);
-	put(packet + at->when, r->when, 8);
-	put(packet + at->error, r->error, 2);
-	put(packet + at->received, r->received, 8);
-	put(packet + at->sender_seq, r->sender_seq, 4);
-	put(packet + at->sender_when, r->sender_when, 8);
-	put(packet + at->sender_error, r->sender_error, 2);
+	bigend_put(packet, r->seq, 4);
+	bigend_put(packet + at->when, r->when, 8);
+	bigend_put(packet + at->error, r->error, 2);
+	bigend_put(packet + at->received, r->received, 8);
+	bigend_put(packet + at->sender_seq, r->sender_seq, 4);
+	bigend_put(packet + at->sender_when, r->sender_when, 8);
+	bigend_put(packet + at->sender_error, r->sender_error, 2);
 	packet[at->ttl] = r->ttl;
 	if (key)
 		seal(key, packet, packet + HMAC_COVERS);
@@ -126,13 +111,13 @@ stamp_get_reply(const uint8_t *in, size_t len, const struct stamp_key *key,
 
 	if (rc < 0)
 		return rc;
-	out->seq = (uint32_t)get(in, 4);
-	out->when = get(in + at->when, 8);
-	out->error = (uint16_t)get(in + at->error, 2);
-	out->received = get(in + at->received, 8);
-	out->sender_seq = (uint32_t)get(in + at->sender_seq, 4);
-	out->sender_when = get(in + at->sender_when, 8);
-	out->sender_error = (uint16_t)get(in + at->sender_error, 2);
+	out->seq = (uint32_t)bigend_get(in, 4);
+	out->when = bigend_get(in + at->when, 8);
+	out->error = (uint16_t)bigend_get(in + at->error, 2);
+	out->received = bigend_get(in + at->received, 8);
+	out->sender_seq = (uint32_t)bigend_get(in + at->sender_seq, 4);
+	out->sender_when = bigend_get(in + at->sender_when, 8);
+	out->sender_error = (uint16_t)bigend_get(in + at->sender_error, 2);
 	out->ttl = in[at->ttl];
 	return 0;
 }
