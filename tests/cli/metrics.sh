@@ -6,14 +6,8 @@
 #   here: wg0 10.50.5.1 (hkg) --- there: wg0 10.50.0.1 (dub) and its public address
 
 # shellcheck disable=SC2015,SC2317 # pass cannot fail; wait_for calls much of this
-if [ -z "${METRICS_NS:-}" ]; then
-	unshare -rnm true 2>/dev/null || {
-		echo "SKIP metrics: unshare -rnm is not allowed here"
-		exit 77
-	}
-	METRICS_NS=1 exec unshare -rnm "$0" "$@"
-fi
 . "$(dirname "$0")/lib.sh"
+in_namespace nm
 
 AT=127.0.0.1:9101
 

@@ -4,14 +4,8 @@
 # Endpoints with DNS names: looked up behind the prober's back, again and again.
 
 # shellcheck disable=SC2015,SC2317 # pass cannot fail; wait_for calls much of this
-if [ -z "${NAMES_NS:-}" ]; then
-	unshare -rnm true 2>/dev/null || {
-		echo "SKIP names: unshare -rnm is not allowed here"
-		exit 77
-	}
-	NAMES_NS=1 exec unshare -rnm "$0" "$@"
-fi
 . "$(dirname "$0")/lib.sh"
+in_namespace nm
 
 said() { grep -q -- "$1" "$TMP/err"; }
 

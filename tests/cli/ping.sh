@@ -6,14 +6,8 @@
 #   here: wg0 10.50.5.1 (hkg) --- there: wg0 10.50.0.1 (dub), and its public address
 
 # shellcheck disable=SC2015,SC2317 # pass cannot fail; wait_for calls much of this
-if [ -z "${PING_NS:-}" ]; then
-	unshare -rnm true 2>/dev/null || {
-		echo "SKIP ping: unshare -rnm is not allowed here"
-		exit 77
-	}
-	PING_NS=1 exec unshare -rnm "$0" "$@"
-fi
 . "$(dirname "$0")/lib.sh"
+in_namespace nm
 
 there() { nsenter -t "$there_pid" -n "$@"; }
 

@@ -4,14 +4,8 @@
 # The real prober and its spool: kill -9, a torn segment, a full disk, a second prober.
 
 # shellcheck disable=SC2015,SC2317 # pass cannot fail; wait_for calls much of this
-if [ -z "${SPOOL_NS:-}" ]; then
-	unshare -rnm true 2>/dev/null || {
-		echo "SKIP spool: unshare -rnm is not allowed here"
-		exit 77
-	}
-	SPOOL_NS=1 exec unshare -rnm "$0" "$@"
-fi
 . "$(dirname "$0")/lib.sh"
+in_namespace nm
 
 PORT=8650
 SPOOL=$TMP/spool

@@ -6,14 +6,8 @@
 #   here: wg0 10.50.5.1 (pop) --- there: wg0 10.50.0.1 (hub)
 
 # shellcheck disable=SC2015,SC2317 # pass cannot fail; wait_for calls much of this
-if [ -z "${STAMP_NS:-}" ]; then
-	unshare -rnm true 2>/dev/null || {
-		echo "SKIP stamp: unshare -rnm is not allowed here"
-		exit 77
-	}
-	STAMP_NS=1 exec unshare -rnm "$0" "$@"
-fi
 . "$(dirname "$0")/lib.sh"
+in_namespace nm
 
 PORT=8650
 
