@@ -9,13 +9,18 @@ int
 wgkey_parse(const char *text, struct wgkey *out)
 {
 	struct wgkey key;
-	const char *end;
+	char again[WGKEY_TEXT_MAX];
 	size_t n;
 
 	if (strlen(text) != WGKEY_TEXT_MAX - 1 ||
 	    sodium_base642bin(key.b, sizeof(key.b), text, WGKEY_TEXT_MAX - 1, NULL, &n,
-		&end, sodium_base64_VARIANT_ORIGINAL) < 0 ||
-	    n != sizeof(key.b) || *end)
+		NULL, sodium_base64_VARIANT_ORIGINAL) < 0 ||
+	    n != sizeof(key.b))
+		return -EINVAL;
+	/* libsodium 1.0.18 takes some bytes above 127 for letters: one spelling only.
+	 */
+	wgkey_format(&key, again);
+	if (strcmp(again, text) != 0)
 		return -EINVAL;
 	*out = key;
 	return 0;

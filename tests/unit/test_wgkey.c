@@ -39,6 +39,9 @@ text_is_canonical_base64(void **state)
 		{ "GxuSsvO9_raKe5WctZQfX5tkHOrTf0PLJWmHEzrw1Go=",
 		    false }, /* URL-safe */
 		{ "GxuSsvO9/raKe5Wct QfX5tkHOrTf0PLJWmHEzrw1Go=", false },
+		{ "GxuSsvO9\xaf" /* as if it were a slash */
+		  "raKe5WctZQfX5tkHOrTf0PLJWmHEzrw1Go=",
+		    false },
 		{ "1b1b92b2f3bdfeb68a7b959cb5941f5f9b641cead37f", false },
 		{ "", false },
 	};
