@@ -150,3 +150,14 @@ when_parse(const char *text, struct wall now, struct wall *out)
 	*out = t;
 	return 0;
 }
+
+int
+when_parse_rfc3339(const char *text, struct wall *out)
+{
+	struct wall t;
+
+	if (!rfc3339(text, &t))
+		return -EINVAL;
+	*out = t;
+	return 0;
+}

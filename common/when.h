@@ -17,5 +17,7 @@
  * 0, or -EINVAL with *out untouched.
  */
 int when_parse(const char *text, struct wall now, struct wall *out);
+/* The first form alone. */
+int when_parse_rfc3339(const char *text, struct wall *out);
 
 #endif

@@ -26,5 +26,8 @@ plan_free(struct plan *plan)
 	free(plan->tunnels);
 	free(plan->routes);
 	free(plan->needs);
+	if (plan->issue)
+		free(plan->issue->hints);
+	free(plan->issue);
 	free(plan);
 }

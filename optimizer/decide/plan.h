@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/clock.h"
 #include "common/mesh.h"
 
 #define PLAN_UNKNOWN   INT64_C(-1) /* an RTT that nobody has measured */
@@ -73,6 +74,28 @@ struct plan_need {
 	int64_t could;	  /* us x weight */
 };
 
+/* Where a node behind NAT was seen, by one that it keeps a session with. */
+struct plan_hint {
+	uint32_t node;
+	struct addr addr;
+	uint16_t port;
+};
+
+#define PLAN_HINTS_MAX 10000
+#define PLAN_TTL_MAX_S 86400
+
+/*
+ * What makes a plan one to be carried out: its place among others and its age.  In this
+ * form a pair without a route goes by the hub.
+ */
+struct plan_issue {
+	uint64_t epoch;		 /* above 0, grows with each plan of the mesh; < 2^53 */
+	struct wall issued;	 /* whole ms */
+	uint32_t ttl_s;		 /* no change is begun by a plan older than this */
+	struct plan_hint *hints; /* owned */
+	size_t n_hints;
+};
+
 struct plan {
 	char mesh[MESH_NAME_MAX];
 	char objective[48]; /* "mean", "slo 150 ms", "quantile 0.950" */
@@ -103,6 +126,7 @@ struct plan {
 	size_t n_routes;
 	struct plan_need *needs; /* owned, the most worth first */
 	size_t n_needs;
+	struct plan_issue *issue; /* owned; NULL for a plan that was not published */
 };
 
 void plan_prices_free(struct plan_prices *prices);

@@ -7,6 +7,9 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/when.h"
+
+#define EPOCH_MAX (INT64_C(1) << 53) /* what every JSON reader holds exactly */
 
 static const char *const state_names[] = { "add", "keep", "drop" };
 
@@ -78,8 +81,8 @@ name_index(const struct reader *r, const char *name, uint32_t *out)
 		found = bsearch(name, r->plan->names, r->plan->n_names,
 		    sizeof(*r->plan->names), by_name);
 	if (!found)
-		return err_set(r->err, "%s[%zu]: %s is no end of any route", r->what,
-		    r->index, name);
+		return err_set(r->err, "%s[%zu]: %s is no end of any route or tunnel",
+		    r->what, r->index, name);
 	*out = (uint32_t)(found - r->plan->names);
 	return 0;
 }
@@ -125,25 +128,43 @@ read_tunnel(struct reader *r, const json_t *o, struct plan_tunnel *t)
 }
 
 static int
-read_route(struct reader *r, const json_t *o, struct plan_route *route)
+read_path(const struct reader *r, const char *text, enum plan_path *path, uint32_t *via)
 {
-	const char *path = json_string_value(json_object_get(o, "path"));
-
-	if (path && strcmp(path, "hub") == 0)
-		route->path = PLAN_HUB;
-	else if (path && strcmp(path, "direct") == 0)
-		route->path = PLAN_DIRECT;
-	else if (path && strncmp(path, "relay:", 6) == 0)
-		route->path = PLAN_RELAY;
+	if (text && strcmp(text, "hub") == 0)
+		*path = PLAN_HUB;
+	else if (text && strcmp(text, "direct") == 0)
+		*path = PLAN_DIRECT;
+	else if (text && strncmp(text, "relay:", 6) == 0)
+		*path = PLAN_RELAY;
 	else
 		return err_set(r->err,
 		    "routes[%zu]: path is not hub, direct or relay:NODE", r->index);
+	return *path == PLAN_RELAY ? name_index(r, text + 6, via) : 0;
+}
+
+static int
+read_route(struct reader *r, const json_t *o, struct plan_route *route)
+{
+	const json_t *fallback = json_object_get(o, "fallback");
+	const char *path = json_string_value(json_object_get(o, "path"));
+
+	route->fallback_us = PLAN_UNKNOWN;
 	if (name_index(r, text_of(o, "a"), &route->a) < 0 ||
 	    name_index(r, text_of(o, "b"), &route->b) < 0 ||
+	    read_path(r, path, &route->path, &route->via) < 0 ||
 	    read_us(r, o, "ms", &route->us) < 0 ||
 	    read_us(r, o, "hub_ms", &route->hub_us) < 0)
 		return -1;
-	return route->path == PLAN_RELAY ? name_index(r, path + 6, &route->via) : 0;
+	if (route->path != PLAN_RELAY)
+		return 0;
+	if (route->via == route->a || route->via == route->b)
+		return err_set(r->err, "routes[%zu]: an end is no relay", r->index);
+	if (!fallback)
+		return 0;
+	return read_path(r, json_string_value(fallback), &route->fallback,
+		   &route->fallback_via) < 0
+		   ? -1
+		   : read_us(r, o, "fallback_ms", &route->fallback_us);
 }
 
 static int
@@ -182,14 +203,104 @@ sort_routes(struct reader *r)
 	return 0;
 }
 
+/* A whole number from 1 to max. */
+static bool
+read_count(const json_t *o, const char *key, json_int_t max, uint64_t *out)
+{
+	const json_t *v = json_object_get(o, key);
+
+	if (!json_is_integer(v) || json_integer_value(v) < 1 ||
+	    json_integer_value(v) > max)
+		return false;
+	*out = (uint64_t)json_integer_value(v);
+	return true;
+}
+
+/* What makes it an issued plan: all of it or nothing. */
+static int
+read_issue(struct reader *r, const json_t *o)
+{
+	const char *issued = json_string_value(json_object_get(o, "issued"));
+	struct plan_issue *issue;
+	uint64_t ttl_s;
+
+	if (!json_object_get(o, "epoch") && !json_object_get(o, "issued"))
+		return 0;
+	issue = r->plan->issue = mem_alloc(sizeof(*issue));
+	if (!read_count(o, "epoch", EPOCH_MAX, &issue->epoch))
+		return err_set(r->err, "epoch: not a whole number above 0");
+	if (!issued || when_parse_rfc3339(issued, &issue->issued) < 0)
+		return err_set(r->err,
+		    "issued: not a time such as 2026-11-22T13:53:20Z");
+	if (!read_count(o, "ttl_s", PLAN_TTL_MAX_S, &ttl_s))
+		return err_set(r->err, "ttl_s: not a time in s, 1 to %d",
+		    PLAN_TTL_MAX_S);
+	issue->ttl_s = (uint32_t)ttl_s;
+	return 0;
+}
+
+static int
+read_hint(struct reader *r, const json_t *o, struct plan_hint *hint)
+{
+	const char *where = json_string_value(json_object_get(o, "endpoint"));
+	struct endpoint at;
+
+	if (!where || endpoint_parse(where, &at) < 0 || at.addr.family == 0)
+		return err_set(r->err, "hints[%zu]: endpoint is not ADDRESS:PORT",
+		    r->index);
+	hint->addr = at.addr;
+	hint->port = at.port;
+	return name_index(r, text_of(o, "node"), &hint->node);
+}
+
+static int
+read_hints(struct reader *r, const json_t *hints)
+{
+	struct plan_issue *issue = r->plan->issue;
+	const json_t *item;
+
+	r->what = "hints";
+	issue->hints = mem_array(json_array_size(hints), sizeof(*issue->hints));
+	for (r->index = 0; (item = json_array_get(hints, r->index)); r->index++)
+		if (read_hint(r, item, &issue->hints[issue->n_hints++]) < 0)
+			return -1;
+	return 0;
+}
+
+static int
+collect_hint_names(struct reader *r, const json_t *hints)
+{
+	struct plan *plan = r->plan;
+	const json_t *o;
+	const char *name;
+
+	if (hints && !json_is_array(hints))
+		return err_set(r->err, "hints: not an array");
+	if (json_array_size(hints) > PLAN_HINTS_MAX)
+		return err_set(r->err, "hints: more than %d", PLAN_HINTS_MAX);
+	plan->names = mem_grow(plan->names, plan->n_names + json_array_size(hints),
+	    sizeof(*plan->names));
+	for (r->index = 0; (o = json_array_get(hints, r->index)); r->index++) {
+		name = text_of(o, "node");
+		if (!name)
+			return err_set(r->err, "hints[%zu]: node must be a name",
+			    r->index);
+		memcpy(plan->names[plan->n_names++], name, strlen(name) + 1);
+	}
+	return 0;
+}
+
 static int
 read_lists(struct reader *r, const json_t *o)
 {
 	const json_t *tunnels = json_object_get(o, "tunnels");
 	const json_t *routes = json_object_get(o, "routes");
+	const json_t *hints = r->plan->issue ? json_object_get(o, "hints") : NULL;
 	struct plan *plan = r->plan;
 	const json_t *item;
 
+	if (collect_hint_names(r, hints) < 0)
+		return -1;
 	r->what = "routes";
 	if (collect_names(r, routes) < 0)
 		return -1;
@@ -206,6 +317,8 @@ read_lists(struct reader *r, const json_t *o)
 	for (r->index = 0; (item = json_array_get(routes, r->index)); r->index++)
 		if (read_route(r, item, &plan->routes[plan->n_routes++]) < 0)
 			return -1;
+	if (hints && read_hints(r, hints) < 0)
+		return -1;
 	return sort_routes(r);
 }
 
@@ -229,6 +342,8 @@ plan_from_json(const char *text, size_t len, struct plan **out, struct err *err)
 	if (!mesh || strlen(mesh) >= sizeof(r.plan->mesh))
 		result = err_set(err, "mesh: not there, or not a name");
 	else
+		result = read_issue(&r, o);
+	if (result == 0)
 		result = read_lists(&r, o);
 	if (result == 0) {
 		memcpy(r.plan->mesh, mesh, strlen(mesh) + 1);

@@ -113,7 +113,7 @@ write_route(FILE *out, const struct plan *plan, size_t i)
 	if (r->path == PLAN_RELAY) {
 		fputs(", \"fallback\": ", out);
 		path(out, plan, r->fallback, r->fallback_via);
-		ms(out, "fallback_ms", r->fallback_us, true);
+		ms(out, "fallback_ms", r->fallback_us, r->fallback_us != PLAN_UNKNOWN);
 	}
 	fputc('}', out);
 }
@@ -139,6 +139,38 @@ write_relay(FILE *out, const struct plan *plan, size_t i)
 	    ", \"pairs\": %u, \"tunnels\": %u, \"weight\": %" PRId64
 	    ", \"fallback_loss\": %" PRId64 "}",
 	    r->pairs, r->tunnels, r->weight, r->fallback_loss);
+}
+
+/* Issued plans leave out what goes by the hub: at 1,000 nodes nearly all of it. */
+static void
+write_routes(FILE *out, const struct plan *plan)
+{
+	size_t n = 0;
+
+	fputs(",\n \"routes\": [", out);
+	for (size_t i = 0; i < plan->n_routes; i++) {
+		if (plan->issue && plan->routes[i].path == PLAN_HUB)
+			continue;
+		fputs(n++ ? ",\n  " : "\n  ", out);
+		write_route(out, plan, i);
+	}
+	fputs(n ? "\n ]" : "]", out);
+}
+
+static void
+write_hint(FILE *out, const struct plan *plan, size_t i)
+{
+	const struct plan_hint *hint = &plan->issue->hints[i];
+	struct endpoint at = { .addr = hint->addr, .port = hint->port };
+	char where[ENDPOINT_TEXT_MAX];
+
+	addr_format(&hint->addr, at.host);
+	endpoint_format(&at, where);
+	fputs("{\"node\": ", out);
+	text(out, plan->names[hint->node]);
+	fputs(", \"endpoint\": ", out);
+	text(out, where);
+	fputc('}', out);
 }
 
 static void
@@ -226,6 +258,19 @@ write_relayed(FILE *out, const struct plan *plan)
 }
 
 static void
+write_issue(FILE *out, const struct plan *plan)
+{
+	const struct plan_issue *issue = plan->issue;
+	char when[WALL_TEXT_MAX];
+
+	wall_format(issue->issued, when);
+	fprintf(out,
+	    ",\n \"epoch\": %" PRIu64 ",\n \"issued\": \"%s\",\n \"ttl_s\": %" PRIu32,
+	    issue->epoch, when, issue->ttl_s);
+	list(out, plan, "hints", issue->n_hints, write_hint);
+}
+
+static void
 write_figures(FILE *out, const struct plan *plan)
 {
 	double gap = plan->bound > 0
@@ -255,6 +300,8 @@ plan_json_write(const struct plan *plan, FILE *out)
 {
 	fputs("{\n \"mesh\": ", out);
 	text(out, plan->mesh);
+	if (plan->issue)
+		write_issue(out, plan);
 	fputs(",\n \"budget\": ", out);
 	if (plan->budget == PLAN_NO_BUDGET)
 		fputs("null", out);
@@ -266,7 +313,7 @@ plan_json_write(const struct plan *plan, FILE *out)
 	if (plan->relayed)
 		write_relayed(out, plan);
 	list(out, plan, "tunnels", plan->n_tunnels, write_tunnel);
-	list(out, plan, "routes", plan->n_routes, write_route);
+	write_routes(out, plan);
 	list(out, plan, "needs", plan->n_needs, write_need);
 	if (plan->prices)
 		write_prices(out, plan);
