@@ -45,4 +45,7 @@ mono_diff(struct mono later, struct mono earlier)
 /* RFC 3339 in UTC with milliseconds. */
 void wall_format(struct wall t, char text[WALL_TEXT_MAX]);
 
+/* Midnight UTC of "2026-11-01", exactly so.  0, or -EINVAL with *out untouched. */
+int wall_parse_date(const char *text, struct wall *out);
+
 #endif

@@ -17,6 +17,7 @@ mesh_free(struct mesh *mesh)
 		free(mesh->nodes[i].prefixes);
 	free(mesh->nodes);
 	free(mesh->pairs);
+	free(mesh->regions);
 	free(mesh);
 }
 
@@ -157,6 +158,31 @@ mesh_initiator(const struct mesh *mesh, size_t a, size_t b)
 	if (x_nat != y_nat)
 		return x_nat ? a : b;
 	return wgkey_compare(&x->key, &y->key) < 0 ? a : b;
+}
+
+const struct mesh_region *
+mesh_region(const struct mesh *mesh, const char *name)
+{
+	for (size_t i = 0; i < mesh->n_regions; i++)
+		if (strcmp(mesh->regions[i].name, name) == 0)
+			return &mesh->regions[i];
+	return NULL;
+}
+
+uint16_t
+mesh_listen_port(const struct mesh_node *node)
+{
+	if (node->listen_port)
+		return node->listen_port;
+	return *node->endpoint.host ? node->endpoint.port : MESH_LISTEN_PORT;
+}
+
+uint16_t
+mesh_keepalive(const struct mesh_node *node)
+{
+	if (node->keepalive_s != MESH_NO_LIMIT)
+		return (uint16_t)node->keepalive_s;
+	return *node->endpoint.host ? 0 : MESH_KEEPALIVE_S;
 }
 
 const char *

@@ -13,16 +13,20 @@
 #include <stdio.h>
 
 #include "common/addr.h"
+#include "common/clock.h"
 #include "common/err.h"
 #include "common/wgkey.h"
 
 #define MESH_NAME_MAX	   64 /* 63 characters of [a-z0-9._-] and the end */
 #define MESH_NODES_MAX	   10000
 #define MESH_PAIRS_MAX	   1000000
+#define MESH_REGIONS_MAX   1000
 #define MESH_ALLOWED_MAX   64 /* prefixes a node */
 #define MESH_WEIGHT_MAX	   1000000
 #define MESH_NO_LIMIT	   UINT32_MAX
 #define MESH_DIRECT_PORT   51821
+#define MESH_LISTEN_PORT   51820
+#define MESH_KEEPALIVE_S   25  /* under the 30 s after which some NATs forget UDP */
 #define MESH_STAMP_PORT	   862 /* RFC 8762, section 4.1 */
 #define MESH_DSCP_UNSAID   UINT8_MAX
 #define MESH_DEFAULT_PATH  "/etc/meshopt/mesh.conf"
@@ -42,7 +46,13 @@ struct mesh_node {
 				    the address alone; host bits cleared */
 	size_t n_prefixes;
 	struct wgkey key;
+	struct wgkey next_key;	  /* while its key is being rotated; else zero */
+	struct wall key_created;  /* midnight UTC of that day; 0 = not said */
 	struct endpoint endpoint; /* of the hub interface; host "" = behind NAT */
+	uint16_t listen_port;	  /* of it; 0 = not said, see mesh_listen_port() */
+	uint32_t keepalive_s;	  /* to its peers, 0 = off; MESH_NO_LIMIT = not said,
+				     see mesh_keepalive() */
+	uint16_t mtu;		  /* of its interfaces; 0 = not said, also by [Mesh] */
 	bool relay;		  /* may forward for others */
 	uint32_t weight;	  /* traffic weight, 0..MESH_WEIGHT_MAX, default 1 */
 	uint32_t max_tunnels;	  /* direct tunnels at most; MESH_NO_LIMIT */
@@ -62,6 +72,13 @@ struct mesh_pair {
 	unsigned line;
 };
 
+/* The subnet that a region's nodes have their addresses from. */
+struct mesh_region {
+	char name[MESH_NAME_MAX];
+	struct prefix subnet; /* no host bits */
+	unsigned line;
+};
+
 struct mesh {
 	char name[MESH_NAME_MAX];
 	char collector[MESH_COLLECTOR_MAX]; /* base URL, no trailing slash; "" = none */
@@ -77,6 +94,9 @@ struct mesh {
 	size_t n_nodes;
 	struct mesh_pair *pairs; /* owned, sorted by (a, b) */
 	size_t n_pairs;
+	uint16_t mtu;		     /* of nodes that do not say; 0 = not said */
+	struct mesh_region *regions; /* owned, in the order of the file */
+	size_t n_regions;
 	size_t hub; /* index of the one hub */
 };
 
@@ -111,6 +131,20 @@ const struct mesh_pair *mesh_pair(const struct mesh *mesh, size_t a, size_t b);
  * pairs up in 45 s with two initiators, 10 of 10 under 1 s with one).
  */
 size_t mesh_initiator(const struct mesh *mesh, size_t a, size_t b);
+
+/* NULL when the file has no [Region] of that name. */
+const struct mesh_region *mesh_region(const struct mesh *mesh, const char *name);
+
+/*
+ * The UDP port of the node's hub interface: ListenPort, else its Endpoint's, else
+ * MESH_LISTEN_PORT.
+ */
+uint16_t mesh_listen_port(const struct mesh_node *node);
+/*
+ * How often the node keeps its tunnels alive, in seconds, 0 = never: Keepalive, else
+ * MESH_KEEPALIVE_S behind NAT, whose mapping would be forgotten.
+ */
+uint16_t mesh_keepalive(const struct mesh_node *node);
 
 const char *mesh_role_name(enum mesh_role role);
 

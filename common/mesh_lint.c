@@ -9,18 +9,10 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/mesh_lint_list.h"
 
-struct lint {
-	const struct mesh *mesh;
-	struct mesh_fault *faults;
-	size_t n;
-};
-
-static void add(struct lint *l, bool hard, unsigned line, const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
-
-static void
-add(struct lint *l, bool hard, unsigned line, const char *fmt, ...)
+void
+mesh_lint_add(struct lint *l, bool hard, unsigned line, const char *fmt, ...)
 {
 	struct mesh_fault *f;
 	va_list ap;
@@ -98,8 +90,8 @@ check_unique(struct lint *l, node_order *order, const char *what)
 
 		if (order(a, b) || (order == by_endpoint && !*a->endpoint.host))
 			continue;
-		add(l, true, b->line, "%s has the same %s as %s (line %u)", b->name,
-		    what, a->name, a->line);
+		mesh_lint_add(l, true, b->line, "%s has the same %s as %s (line %u)",
+		    b->name, what, a->name, a->line);
 	}
 	free(index);
 }
@@ -153,8 +145,9 @@ check_overlaps(struct lint *l)
 		}
 		prefix_format(&all[i].prefix, p);
 		prefix_format(&widest->prefix, q);
-		add(l, true, all[i].node->line, "%s: %s overlaps %s of %s (line %u)",
-		    all[i].node->name, p, q, widest->node->name, widest->node->line);
+		mesh_lint_add(l, true, all[i].node->line,
+		    "%s: %s overlaps %s of %s (line %u)", all[i].node->name, p, q,
+		    widest->node->name, widest->node->line);
 	}
 	free(all);
 }
@@ -199,21 +192,21 @@ check_prefixes(struct lint *l, size_t index)
 		own |= prefix_contains(p, &node->address.addr);
 		prefix_format(p, text);
 		if (p->len == 0 || is_unusable(&p->addr))
-			add(l, true, node->line,
+			mesh_lint_add(l, true, node->line,
 			    "%s: %s is everything, or not an address that a node can "
 			    "own",
 			    node->name, text);
 		else if (m->hub != SIZE_MAX && index != m->hub &&
 			 !hub_covers(m, p, true))
 			/* Without it a pair that leaves its tunnel has no way back. */
-			add(l, true, node->line,
+			mesh_lint_add(l, true, node->line,
 			    "%s: %s is not inside a shorter prefix of the hub %s: add "
 			    "one "
 			    "that covers the overlay to the hub's AllowedIPs",
 			    node->name, text, m->nodes[m->hub].name);
 	}
 	if (!own)
-		add(l, true, node->line,
+		mesh_lint_add(l, true, node->line,
 		    "%s: its Address is outside its own AllowedIPs", node->name);
 }
 
@@ -227,30 +220,32 @@ check_node(struct lint *l, size_t index)
 
 	check_prefixes(l, index);
 	if (is_unusable(&node->address.addr))
-		add(l, true, node->line, "%s: its Address cannot be an overlay address",
-		    node->name);
+		mesh_lint_add(l, true, node->line,
+		    "%s: its Address cannot be an overlay address", node->name);
 	if (wgkey_is_zero(&node->key))
-		add(l, true, node->line, "%s: its PublicKey is all zero", node->name);
+		mesh_lint_add(l, true, node->line, "%s: its PublicKey is all zero",
+		    node->name);
 	if (!*ep->host) {
 		if (node->role == MESH_HUB)
-			add(l, true, node->line,
+			mesh_lint_add(l, true, node->line,
 			    "%s: a hub needs an Endpoint, or no spoke can reach it",
 			    node->name);
 		return;
 	}
 	/* The tunnel would have to carry its own packets. */
 	if (ep->addr.family && m->hub != SIZE_MAX && hub_covers(m, &host, false))
-		add(l, true, node->line, "%s: its Endpoint %s lies inside the overlay",
-		    node->name, ep->host);
+		mesh_lint_add(l, true, node->line,
+		    "%s: its Endpoint %s lies inside the overlay", node->name,
+		    ep->host);
 	/* Two WireGuard interfaces cannot share a port (EADDRINUSE). */
 	if (ep->port == m->direct_port)
-		add(l, true, node->line,
+		mesh_lint_add(l, true, node->line,
 		    "%s: the port of its Endpoint is DirectPort, which the direct "
 		    "tunnels "
 		    "need for themselves",
 		    node->name);
 	if (ep->port == m->stamp_port && (node->method & MESH_STAMP))
-		add(l, true, node->line,
+		mesh_lint_add(l, true, node->line,
 		    "%s: the port of its Endpoint is StampPort, which its STAMP "
 		    "reflector needs",
 		    node->name);
@@ -266,19 +261,20 @@ check_pairs(struct lint *l)
 		const struct mesh_node *a = &m->nodes[p->a], *b = &m->nodes[p->b];
 
 		if (p->a == p->b)
-			add(l, true, p->line, "[Pair] of %s with itself", a->name);
+			mesh_lint_add(l, true, p->line, "[Pair] of %s with itself",
+			    a->name);
 		else if (i > 0 && p[-1].a == p->a && p[-1].b == p->b)
-			add(l, true, p->line, "[Pair] %s, %s is there twice", a->name,
-			    b->name);
+			mesh_lint_add(l, true, p->line, "[Pair] %s, %s is there twice",
+			    a->name, b->name);
 		else if (p->pin == MESH_PIN_DIRECT &&
 			 (p->a == m->hub || p->b == m->hub))
-			add(l, true, p->line,
+			mesh_lint_add(l, true, p->line,
 			    "[Pair] %s, %s: the hub has its tunnel to every node "
 			    "already",
 			    a->name, b->name);
 		else if (p->pin == MESH_PIN_DIRECT && !*a->endpoint.host &&
 			 !*b->endpoint.host)
-			add(l, true, p->line,
+			mesh_lint_add(l, true, p->line,
 			    "[Pair] %s, %s: Path = direct, but neither has an Endpoint",
 			    a->name, b->name);
 	}
@@ -290,46 +286,21 @@ check_hub(struct lint *l)
 	const struct mesh *m = l->mesh;
 
 	if (m->hub == SIZE_MAX) {
-		add(l, true, 0, "no [Node] has Role = hub");
+		mesh_lint_add(l, true, 0, "no [Node] has Role = hub");
 		return;
 	}
 	for (size_t i = m->hub + 1; i < m->n_nodes; i++)
 		if (m->nodes[i].role == MESH_HUB)
-			add(l, true, m->nodes[i].line,
+			mesh_lint_add(l, true, m->nodes[i].line,
 			    "%s is a second hub, after %s (line %u); there is one",
 			    m->nodes[i].name, m->nodes[m->hub].name,
 			    m->nodes[m->hub].line);
 	if (strcmp(m->interface, m->direct_interface) == 0)
-		add(l, true, 0, "Interface and DirectInterface are both %s",
+		mesh_lint_add(l, true, 0, "Interface and DirectInterface are both %s",
 		    m->interface);
 	if (m->stamp_port == m->direct_port)
-		add(l, true, 0, "StampPort and DirectPort are both %u", m->stamp_port);
-}
-
-/* One subnet a region keeps AllowedIPs short and routes readable. */
-static void
-check_regions(struct lint *l)
-{
-	const struct mesh *m = l->mesh;
-
-	for (size_t i = 0; i < m->n_nodes; i++) {
-		const struct mesh_node *a = &m->nodes[i];
-
-		for (size_t j = 0; *a->region && j < i; j++) {
-			const struct mesh_node *b = &m->nodes[j];
-
-			if (!*b->region || strcmp(a->region, b->region) == 0 ||
-			    a->address.len == addr_bits(&a->address.addr) ||
-			    !prefix_overlaps(&a->address, &b->address))
-				continue;
-			add(l, false, a->line,
-			    "%s (%s) shares a subnet with %s (%s): give each region "
-			    "its "
-			    "own",
-			    a->name, a->region, b->name, b->region);
-			break;
-		}
-	}
+		mesh_lint_add(l, true, 0, "StampPort and DirectPort are both %u",
+		    m->stamp_port);
 }
 
 static int
@@ -342,11 +313,26 @@ by_line(const void *a, const void *b)
 	return strcmp(x->text, y->text);
 }
 
+/* Tell in the order of the file, and free. */
+static size_t
+tell(struct lint *l, mesh_fault_cb *report, void *ctx)
+{
+	size_t hard = 0;
+
+	if (l->n)
+		qsort(l->faults, l->n, sizeof(*l->faults), by_line);
+	for (size_t i = 0; i < l->n; i++) {
+		hard += l->faults[i].hard;
+		report(&l->faults[i], ctx);
+	}
+	free(l->faults);
+	return hard;
+}
+
 size_t
 mesh_lint(const struct mesh *mesh, mesh_fault_cb *report, void *ctx)
 {
 	struct lint l = { .mesh = mesh };
-	size_t hard = 0;
 
 	check_hub(&l);
 	check_unique(&l, by_name, "name");
@@ -357,13 +343,17 @@ mesh_lint(const struct mesh *mesh, mesh_fault_cb *report, void *ctx)
 		check_node(&l, i);
 	check_overlaps(&l);
 	check_pairs(&l);
-	check_regions(&l);
-	if (l.n)
-		qsort(l.faults, l.n, sizeof(*l.faults), by_line);
-	for (size_t i = 0; i < l.n; i++) {
-		hard += l.faults[i].hard;
-		report(&l.faults[i], ctx);
-	}
-	free(l.faults);
-	return hard;
+	mesh_lint_region(&l);
+	mesh_lint_nodes(&l);
+	return tell(&l, report, ctx);
+}
+
+void
+mesh_lint_age(const struct mesh *mesh, struct wall now, mesh_fault_cb *report,
+    void *ctx)
+{
+	struct lint l = { .mesh = mesh };
+
+	mesh_lint_keys(&l, now);
+	(void)tell(&l, report, ctx); /* warnings all */
 }

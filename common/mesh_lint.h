@@ -23,6 +23,13 @@ typedef void mesh_fault_cb(const struct mesh_fault *fault, void *ctx);
 size_t mesh_lint(const struct mesh *mesh, mesh_fault_cb *report, void *ctx);
 
 /*
+ * Warnings of the keys that are older than 12 months, for `meshopt lint`: no program
+ * should start or not by the calendar.
+ */
+void mesh_lint_age(const struct mesh *mesh, struct wall now, mesh_fault_cb *report,
+    void *ctx);
+
+/*
  * Read like mesh_read() but without the judgement, for `meshopt lint`, which wants
  * every fault and not only the first.
  */

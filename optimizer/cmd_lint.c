@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/mesh_lint.h"
 #include "optimizer/cmd.h"
@@ -83,6 +84,7 @@ lint_file(const char *path, bool as_json)
 	check_mode(in, &out);
 	(void)fclose(in);		       /* only read from */
 	(void)mesh_lint(mesh, on_fault, &out); /* counted by on_fault */
+	mesh_lint_age(mesh, clock_wall(), on_fault, &out);
 	if (as_json) {
 		json_dumpf(out.list, stdout, JSON_INDENT(1));
 		printf("\n");
