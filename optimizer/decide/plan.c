@@ -31,3 +31,13 @@ plan_free(struct plan *plan)
 	free(plan->issue);
 	free(plan);
 }
+
+int
+plan_route_order(const void *x, const void *y)
+{
+	const struct plan_route *p = x, *q = y;
+
+	if (p->a != q->a)
+		return p->a < q->a ? -1 : 1;
+	return p->b < q->b ? -1 : p->b > q->b;
+}

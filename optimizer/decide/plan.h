@@ -16,7 +16,8 @@
 #define PLAN_UNKNOWN   INT64_C(-1) /* an RTT that nobody has measured */
 #define PLAN_NO_BUDGET UINT32_MAX
 
-enum plan_state { PLAN_ADD, PLAN_KEEP, PLAN_DROP };
+/* PLAN_WAIT: wanted, but left for a later stage. */
+enum plan_state { PLAN_ADD, PLAN_KEEP, PLAN_DROP, PLAN_WAIT };
 enum plan_path { PLAN_HUB, PLAN_DIRECT, PLAN_RELAY };
 
 /* a, b and via are indices into names. */
@@ -38,6 +39,8 @@ struct plan_route {
 	enum plan_path fallback;
 	uint32_t fallback_via;
 	int64_t fallback_us;
+	struct wall
+	    since; /* of an issued plan: when it came by this path; 0 = not said */
 };
 
 /* One price of the certificate: of a leg (a to relay q), of two (a-q and b-q), or of a
@@ -128,6 +131,9 @@ struct plan {
 	size_t n_needs;
 	struct plan_issue *issue; /* owned; NULL for a plan that was not published */
 };
+
+/* For qsort() and bsearch() of routes: by (a, b). */
+int plan_route_order(const void *x, const void *y);
 
 void plan_prices_free(struct plan_prices *prices);
 void plan_free(struct plan *plan);

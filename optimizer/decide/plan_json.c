@@ -11,7 +11,7 @@
 
 #define EPOCH_MAX (INT64_C(1) << 53) /* what every JSON reader holds exactly */
 
-static const char *const state_names[] = { "add", "keep", "drop" };
+static const char *const state_names[] = { "add", "keep", "drop", "wait" };
 
 /* Reading: what every step needs, so that steps take few arguments. */
 struct reader {
@@ -109,12 +109,12 @@ read_tunnel(struct reader *r, const json_t *o, struct plan_tunnel *t)
 	const char *state = json_string_value(json_object_get(o, "state"));
 	int k;
 
-	for (k = PLAN_ADD; k <= PLAN_DROP; k++)
+	for (k = PLAN_ADD; k <= PLAN_WAIT; k++)
 		if (state && strcmp(state, state_names[k]) == 0)
 			break;
-	if (k > PLAN_DROP)
-		return err_set(r->err, "tunnels[%zu]: state is not add, keep or drop",
-		    r->index);
+	if (k > PLAN_WAIT)
+		return err_set(r->err,
+		    "tunnels[%zu]: state is not add, keep, drop or wait", r->index);
 	t->state = (enum plan_state)k;
 	t->value = json_integer_value(json_object_get(o, "value"));
 	if (name_index(r, text_of(o, "a"), &t->a) < 0 ||
@@ -147,7 +147,12 @@ read_route(struct reader *r, const json_t *o, struct plan_route *route)
 {
 	const json_t *fallback = json_object_get(o, "fallback");
 	const char *path = json_string_value(json_object_get(o, "path"));
+	const json_t *since = json_object_get(o, "since");
 
+	if (since &&
+	    (!json_is_string(since) ||
+		when_parse_rfc3339(json_string_value(since), &route->since) < 0))
+		return err_set(r->err, "routes[%zu]: since is not a time", r->index);
 	route->fallback_us = PLAN_UNKNOWN;
 	if (name_index(r, text_of(o, "a"), &route->a) < 0 ||
 	    name_index(r, text_of(o, "b"), &route->b) < 0 ||
@@ -167,16 +172,6 @@ read_route(struct reader *r, const json_t *o, struct plan_route *route)
 		   : read_us(r, o, "fallback_ms", &route->fallback_us);
 }
 
-static int
-by_ends(const void *x, const void *y)
-{
-	const struct plan_route *p = x, *q = y;
-
-	if (p->a != q->a)
-		return p->a < q->a ? -1 : 1;
-	return p->b < q->b ? -1 : p->b > q->b;
-}
-
 /* One route a pair, smaller name first, sorted: two answers for a pair are no plan. */
 static int
 sort_routes(struct reader *r)
@@ -194,9 +189,10 @@ sort_routes(struct reader *r)
 		}
 	}
 	if (plan->n_routes)
-		qsort(plan->routes, plan->n_routes, sizeof(*plan->routes), by_ends);
+		qsort(plan->routes, plan->n_routes, sizeof(*plan->routes),
+		    plan_route_order);
 	for (size_t i = 1; i < plan->n_routes; i++)
-		if (by_ends(&plan->routes[i - 1], &plan->routes[i]) == 0)
+		if (plan_route_order(&plan->routes[i - 1], &plan->routes[i]) == 0)
 			return err_set(r->err, "routes: %s-%s is there twice",
 			    plan->names[plan->routes[i].a],
 			    plan->names[plan->routes[i].b]);

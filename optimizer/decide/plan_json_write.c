@@ -9,7 +9,7 @@
 
 #include "optimizer/decide/plan_json.h"
 
-static const char *const state_names[] = { "add", "keep", "drop" };
+static const char *const state_names[] = { "add", "keep", "drop", "wait" };
 
 static void
 text(FILE *out, const char *s)
@@ -114,6 +114,12 @@ write_route(FILE *out, const struct plan *plan, size_t i)
 		fputs(", \"fallback\": ", out);
 		path(out, plan, r->fallback, r->fallback_via);
 		ms(out, "fallback_ms", r->fallback_us, r->fallback_us != PLAN_UNKNOWN);
+	}
+	if (plan->issue && r->since.ns) {
+		char when[WALL_TEXT_MAX];
+
+		wall_format(r->since, when);
+		fprintf(out, ", \"since\": \"%s\"", when);
 	}
 	fputc('}', out);
 }

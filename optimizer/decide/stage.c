@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Stages.  Names are what two plans share, so pairs are looked up by them.
+ */
+#include "optimizer/decide/stage.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+
+enum stage_kind
+stage_kind_parse(const char *text)
+{
+	static const char *const names[] = { "", "staged", "direct", "demoted",
+		"refused" };
+
+	for (int k = STAGE_STAGED; k <= STAGE_REFUSED; k++) {
+		if (strcmp(text, names[k]) == 0)
+			return (enum stage_kind)k;
+	}
+	return STAGE_OTHER;
+}
+
+void
+stage_events_fini(struct stage_events *events)
+{
+	free(events->event);
+	*events = (struct stage_events){ 0 };
+}
+
+/* What node said of peer last, or NULL. */
+static const struct stage_event *
+last_word(const struct stage_events *events, const char *node, const char *peer)
+{
+	const struct stage_event *last = NULL;
+
+	for (size_t i = 0; i < events->n; i++) {
+		const struct stage_event *e = &events->event[i];
+
+		if (e->kind != STAGE_OTHER && strcmp(e->node, node) == 0 &&
+		    strcmp(e->peer, peer) == 0 && (!last || e->at.ns >= last->at.ns))
+			last = e;
+	}
+	return last;
+}
+
+static bool
+is_bad(const struct stage_event *e)
+{
+	return e && (e->kind == STAGE_DEMOTED || e->kind == STAGE_REFUSED);
+}
+
+enum stage_verdict
+stage_verdict(const struct stage_events *events, const char *a, const char *b,
+    struct wall *at)
+{
+	const struct stage_event *x = last_word(events, a, b);
+	const struct stage_event *y = last_word(events, b, a);
+
+	at->ns = x ? x->at.ns : 0;
+	if (y && y->at.ns > at->ns)
+		at->ns = y->at.ns;
+	if (is_bad(x) || is_bad(y))
+		return STAGE_BAD;
+	return x && y && x->kind == STAGE_DIRECT && y->kind == STAGE_DIRECT
+		   ? STAGE_GOOD
+		   : STAGE_UNHEARD;
+}
+
+bool
+stage_left_out(const struct stage_events *events, const char *a, const char *b,
+    struct wall since, struct wall now)
+{
+	struct wall at;
+
+	switch (stage_verdict(events, a, b, &at)) {
+	case STAGE_BAD:
+		return now.ns - at.ns < STAGE_LEFT_OUT_NS;
+	case STAGE_UNHEARD:
+		return since.ns != 0 && now.ns - since.ns > STAGE_SILENT_NS;
+	default:
+		return false;
+	}
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+#define NOBODY UINT32_MAX
+
+static uint32_t
+name_index(const struct plan *plan, const char *text)
+{
+	char(*found)[MESH_NAME_MAX] = NULL;
+
+	if (plan->n_names)
+		found =
+		    bsearch(text, plan->names, plan->n_names, MESH_NAME_MAX, by_name);
+	return found ? (uint32_t)(found - plan->names) : NOBODY;
+}
+
+/* The route of this pair, a before b, or NULL: by the hub. */
+static const struct plan_route *
+find_route(const struct plan *plan, const char *a, const char *b)
+{
+	uint32_t i = plan ? name_index(plan, a) : NOBODY;
+	uint32_t j = plan ? name_index(plan, b) : NOBODY;
+	size_t lo = 0, hi = plan ? plan->n_routes : 0;
+
+	if (i == NOBODY || j == NOBODY)
+		return NULL;
+	while (lo < hi) { /* by (a, b), and names are sorted */
+		size_t mid = (lo + hi) / 2;
+		const struct plan_route *r = &plan->routes[mid];
+
+		if (r->a == i && r->b == j)
+			return r->path == PLAN_HUB ? NULL : r;
+		if (r->a < i || (r->a == i && r->b < j))
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return NULL;
+}
+
+/* What one stage works with. */
+struct maker {
+	struct plan *target;
+	const struct plan *present;
+	const struct stage_events *events;
+	struct wall now;
+	struct stage *out;
+};
+
+static const char *
+name(const struct maker *m, uint32_t i)
+{
+	return m->target->names[i];
+}
+
+static const struct plan_route *
+present_route(const struct maker *m, const struct plan_route *r)
+{
+	return find_route(m->present, name(m, r->a), name(m, r->b));
+}
+
+static bool
+same_path(const struct maker *m, const struct plan_route *want,
+    const struct plan_route *have)
+{
+	if (!have || want->path != have->path)
+		return !have && want->path == PLAN_HUB;
+	return want->path != PLAN_RELAY ||
+	       strcmp(name(m, want->via), m->present->names[have->via]) == 0;
+}
+
+/* Is this direct tunnel in force and well at both ends? */
+static bool
+stands(const struct maker *m, const char *a, const char *b)
+{
+	bool swap = strcmp(a, b) > 0;
+	const struct plan_route *r = find_route(m->present, swap ? b : a, swap ? a : b);
+	struct wall at;
+
+	return r && r->path == PLAN_DIRECT &&
+	       stage_verdict(m->events, a, b, &at) == STAGE_GOOD;
+}
+
+/* The first pair in force that nobody has called good yet, said in words. */
+static bool
+awaits_verdict(const struct maker *m)
+{
+	const struct plan *p = m->present;
+
+	for (size_t i = 0; p && i < p->n_routes; i++) {
+		const struct plan_route *r = &p->routes[i];
+		struct wall at;
+		enum stage_verdict v;
+
+		if (r->path == PLAN_HUB)
+			continue;
+		v = stage_verdict(m->events, p->names[r->a], p->names[r->b], &at);
+		if (v == STAGE_GOOD)
+			continue;
+		(void)snprintf(m->out->waits, sizeof(m->out->waits),
+		    v == STAGE_BAD ? "%s-%s, which did not stand, to leave the plan"
+				   : "both ends of %s-%s to say that it is direct",
+		    p->names[r->a], p->names[r->b]); /* cut is fine */
+		return true;
+	}
+	return false;
+}
+
+static size_t
+count_off_hub(const struct plan *plan)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; plan && i < plan->n_routes; i++)
+		n += plan->routes[i].path != PLAN_HUB;
+	return n;
+}
+
+static size_t
+share(size_t n, size_t pct)
+{
+	return n * pct >= 100 ? n * pct / 100 : 1;
+}
+
+static size_t
+stage_size(const struct maker *m)
+{
+	size_t stand = count_off_hub(m->present);
+	size_t all = share(m->target->pairs, STAGE_PAIRS_PCT);
+
+	if (stand == 0)
+		return STAGE_CANARY;
+	return stand < STAGE_CANARY + STAGE_SECOND && all > STAGE_SECOND ? STAGE_SECOND
+									 : all;
+}
+
+/* As it goes now, in the words of the target. */
+static void
+leave(const struct maker *m, struct plan_route *r, const struct plan_route *have)
+{
+	uint32_t via;
+
+	r->since = (struct wall){ 0 };
+	r->path = PLAN_HUB;
+	r->us = r->hub_us;
+	if (!have)
+		return;
+	if (have->path == PLAN_RELAY) {
+		via = name_index(m->target, m->present->names[have->via]);
+		if (via == NOBODY)
+			return; /* its relay has left the mesh */
+		r->via = via;
+		r->fallback = PLAN_HUB;
+		r->fallback_us = r->hub_us;
+	}
+	r->path = have->path;
+	r->us = have->us;
+	r->since = have->since;
+}
+
+/* Pairs go back first: it can only help, but not all at once. */
+static size_t
+remove_some(const struct maker *m, size_t room)
+{
+	size_t most = share(count_off_hub(m->present), STAGE_DROPS_PCT);
+	struct plan *t = m->target;
+
+	for (size_t i = 0; i < t->n_routes; i++) {
+		struct plan_route *r = &t->routes[i];
+		const struct plan_route *have = present_route(m, r);
+
+		if (!have || r->path != PLAN_HUB)
+			continue;
+		if (m->out->removed < most && m->out->removed < room) {
+			m->out->removed++;
+		} else {
+			leave(m, r, have);
+			m->out->later++;
+		}
+	}
+	return m->out->removed;
+}
+
+/* Of those that may be added now, by worth: what its tunnel is worth, else its pair. */
+static int64_t
+worth(const struct maker *m, const struct plan_route *r)
+{
+	if (r->path == PLAN_DIRECT) {
+		for (size_t i = 0; i < m->target->n_tunnels; i++) {
+			const struct plan_tunnel *t = &m->target->tunnels[i];
+
+			if (t->a == r->a && t->b == r->b)
+				return t->value;
+		}
+	}
+	return r->hub_us != PLAN_UNKNOWN && r->us != PLAN_UNKNOWN ? r->hub_us - r->us
+								  : 0;
+}
+
+static bool
+may_come(const struct maker *m, const struct plan_route *r)
+{
+	if (r->path != PLAN_RELAY)
+		return true;
+	return stands(m, name(m, r->a), name(m, r->via)) &&
+	       stands(m, name(m, r->b), name(m, r->via));
+}
+
+struct wish {
+	size_t route;
+	int64_t worth;
+};
+
+static int
+by_worth(const void *x, const void *y)
+{
+	const struct wish *p = x, *q = y;
+
+	if (p->worth != q->worth)
+		return p->worth < q->worth ? 1 : -1;
+	return p->route < q->route ? -1 : p->route > q->route;
+}
+
+/*
+ * Everything that changes towards a better path, the most worth first.  The canary is
+ * the other way round: of the new pairs the one that the least depends on.
+ */
+static void
+add_some(const struct maker *m, size_t room, bool canary)
+{
+	struct plan *t = m->target;
+	struct wish *wish = mem_array(t->n_routes + 1, sizeof(*wish));
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->n_routes; i++) {
+		struct plan_route *r = &t->routes[i];
+		const struct plan_route *have = present_route(m, r);
+
+		if (r->path == PLAN_HUB)
+			continue;
+		if (same_path(m, r, have)) {
+			r->since = have->since;
+			continue;
+		}
+		if (!may_come(m, r)) {
+			leave(m, r, have);
+			m->out->later++;
+			continue;
+		}
+		wish[n++] = (struct wish){ i, worth(m, r) };
+	}
+	qsort(wish, n, sizeof(*wish), by_worth);
+	for (size_t k = 0; k < n; k++) {
+		size_t at = canary ? n - 1 - k : k;
+		struct plan_route *r = &t->routes[wish[at].route];
+
+		if (m->out->added < room) {
+			m->out->added++;
+			r->since = m->now;
+		} else {
+			leave(m, r, present_route(m, r));
+			m->out->later++;
+		}
+	}
+	free(wish);
+}
+
+/* A tunnel of which no route of this stage makes use yet. */
+static void
+mark_tunnels(const struct maker *m)
+{
+	struct plan *t = m->target;
+
+	for (size_t i = 0; i < t->n_tunnels; i++) {
+		struct plan_tunnel *tunnel = &t->tunnels[i];
+		const struct plan_route *r;
+
+		if (tunnel->state != PLAN_ADD)
+			continue;
+		r = find_route(t, name(m, tunnel->a), name(m, tunnel->b));
+		if (!r || r->path != PLAN_DIRECT)
+			tunnel->state = PLAN_WAIT;
+	}
+}
+
+/*
+ * A tunnel that others are relayed by is wanted though its own ends may never talk: in
+ * an issued plan it has a route like any other, since agents read nothing else.
+ */
+static void
+route_every_tunnel(struct plan *plan)
+{
+	size_t had = plan->n_routes;
+
+	plan->routes =
+	    mem_grow(plan->routes, had + plan->n_tunnels, sizeof(*plan->routes));
+	for (size_t i = 0; i < plan->n_tunnels; i++) {
+		const struct plan_tunnel *t = &plan->tunnels[i];
+		struct plan_route r = { .a = t->a < t->b ? t->a : t->b,
+			.b = t->a < t->b ? t->b : t->a,
+			.path = PLAN_DIRECT,
+			.us = t->direct_us,
+			.hub_us = t->hub_us };
+
+		if (t->state != PLAN_DROP &&
+		    !bsearch(&r, plan->routes, had, sizeof(r), plan_route_order))
+			plan->routes[plan->n_routes++] = r;
+	}
+	if (plan->n_routes)
+		qsort(plan->routes, plan->n_routes, sizeof(*plan->routes),
+		    plan_route_order);
+}
+
+void
+stage_make(struct plan *target, const struct plan *present,
+    const struct stage_events *events, struct wall now, struct stage *out)
+{
+	struct maker m = { target, present, events, now, out };
+	size_t room, removed;
+
+	*out = (struct stage){ 0 };
+	route_every_tunnel(target);
+	room = stage_size(&m);
+	removed = remove_some(&m, share(target->pairs, STAGE_PAIRS_PCT));
+	if (awaits_verdict(&m) || removed >= room)
+		room = 0;
+	else
+		room -= removed;
+	add_some(&m, room, count_off_hub(present) == 0);
+	mark_tunnels(&m);
+	if (!out->waits[0] && out->later)
+		(void)snprintf(out->waits, sizeof(out->waits),
+		    "this stage to be good at both ends"); /* fits */
+}

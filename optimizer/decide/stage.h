@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From the plan in force to the plan wanted, a few pairs at a time.  The first new pair
+ * is the canary and goes alone; then three at most, then a tenth of all pairs at most,
+ * and a further stage only when both ends of every pair of the stages before have said
+ * that it is good: that nothing was heard of a pair is no verdict.  (A push went on
+ * because the canary's bad verdict got lost: status.cloud.google.com, incident 16007.)
+ * Pure.
+ */
+#ifndef OPTIMIZER_DECIDE_STAGE_H
+#define OPTIMIZER_DECIDE_STAGE_H
+
+#include "common/clock.h"
+#include "optimizer/decide/plan.h"
+
+#define STAGE_CANARY	  1
+#define STAGE_SECOND	  3
+#define STAGE_PAIRS_PCT	  10 /* of all pairs, in any stage; 1 at least */
+#define STAGE_DROPS_PCT	  25 /* of the pairs off the hub, in any stage; 1 at least */
+#define STAGE_SILENT_NS	  (30 * 60 * NS_PER_S) /* without a word a pair is bad */
+#define STAGE_LEFT_OUT_NS (60 * 60 * NS_PER_S) /* a bad pair, from planning */
+
+enum stage_kind {
+	STAGE_OTHER,
+	STAGE_STAGED,
+	STAGE_DIRECT,
+	STAGE_DEMOTED,
+	STAGE_REFUSED
+};
+
+/* What an agent has said of a pair that it is an end of. */
+struct stage_event {
+	char node[MESH_NAME_MAX], peer[MESH_NAME_MAX];
+	enum stage_kind kind;
+	struct wall at;
+};
+
+struct stage_events {
+	struct stage_event *event; /* owned */
+	size_t n;
+};
+
+/* "staged", "direct", "demoted", "refused"; STAGE_OTHER for anything else. */
+enum stage_kind stage_kind_parse(const char *text);
+void stage_events_fini(struct stage_events *events);
+
+enum stage_verdict { STAGE_UNHEARD, STAGE_GOOD, STAGE_BAD };
+
+/*
+ * The last word of either end: good if both say direct, bad if one says demoted or
+ * refused; *at is when the newest of them was said, 0 if none.
+ */
+enum stage_verdict stage_verdict(const struct stage_events *events, const char *a,
+    const char *b, struct wall *at);
+
+struct stage {
+	size_t added, removed; /* pairs that change their path in this stage */
+	size_t later;	       /* pairs of the target that are left for later stages */
+	char waits[256];       /* what the next stage waits for; "" = for nothing */
+};
+
+/*
+ * Make of target the plan to be issued: what must wait goes as it goes now, and its
+ * tunnels have PLAN_WAIT.  present: the issued plan in force, or NULL.  A relay path
+ * needs its two tunnels to be in force, and well, first.
+ */
+void stage_make(struct plan *target, const struct plan *present,
+    const struct stage_events *events, struct wall now, struct stage *out);
+
+/*
+ * Should planning leave this pair out for now?  One that went bad in the last hour, or
+ * that has been in force for half an hour (since is when it was issued; 0 = is not)
+ * without a word from both ends.
+ */
+bool stage_left_out(const struct stage_events *events, const char *a, const char *b,
+    struct wall since, struct wall now);
+
+#endif

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Stages: a canary first, a further stage only on good verdicts from both ends, and
+ * whatever is issued is reached in the end, in steps that no agent refuses.
+ * links: optimizer/decide/stage.c optimizer/decide/plan.c
+ * links: optimizer/decide/plan_json.c optimizer/decide/plan_json_write.c
+ */
+#include "optimizer/decide/stage.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/mem.h"
+#include "optimizer/decide/plan_json.h"
+
+#define T0     INT64_C(1795355600000000000)
+#define MINUTE (60 * NS_PER_S)
+
+static const struct wall now = { T0 };
+
+/* A plan of the POPs p0.. and the backends b0.., all pairs by the hub. */
+static struct plan *
+plan_of(unsigned pops, unsigned backends)
+{
+	char *text;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+	struct plan *plan;
+	struct err err = { .text = "" };
+
+	assert_non_null(out);
+	fputs("{\"mesh\": \"m\", \"epoch\": 1, \"issued\": \"2026-11-22T13:00:00Z\","
+	      " \"ttl_s\": 900, \"tunnels\": [], \"routes\": [",
+	    out);
+	for (unsigned p = 0; p < pops; p++) {
+		for (unsigned b = 0; b < backends; b++)
+			fprintf(out,
+			    "%s{\"a\": \"b%u\", \"b\": \"p%u\", \"path\": \"hub\","
+			    " \"ms\": %u, \"hub_ms\": %u}",
+			    p + b ? "," : "", b, p, 300 + b, 300 + b);
+	}
+	fputs("]}", out);
+	assert_int_equal(fclose(out), 0);
+	if (plan_from_json(text, len, &plan, &err) < 0)
+		fail_msg("%s", err.text);
+	free(text);
+	plan->pairs = plan->n_routes;
+	return plan;
+}
+
+static struct plan_route *
+route(struct plan *plan, unsigned b, unsigned p)
+{
+	char x[16], y[16];
+
+	(void)snprintf(x, sizeof(x), "b%u", b);
+	(void)snprintf(y, sizeof(y), "p%u", p);
+	for (size_t i = 0; i < plan->n_routes; i++) {
+		struct plan_route *r = &plan->routes[i];
+
+		if (!strcmp(plan->names[r->a], x) && !strcmp(plan->names[r->b], y))
+			return r;
+	}
+	fail_msg("no route %s-%s", x, y);
+	return NULL;
+}
+
+static void
+set_direct(struct plan *plan, unsigned b, unsigned p, int64_t us)
+{
+	struct plan_route *r = route(plan, b, p);
+
+	r->path = PLAN_DIRECT;
+	r->us = us;
+}
+
+static size_t
+off_hub(const struct plan *plan)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < plan->n_routes; i++)
+		n += plan->routes[i].path != PLAN_HUB;
+	return n;
+}
+
+static void
+say(struct stage_events *events, const char *node, const char *peer,
+    enum stage_kind kind)
+{
+	struct stage_event *e;
+
+	events->event = mem_grow(events->event, events->n + 1, sizeof(*events->event));
+	e = &events->event[events->n];
+	*e = (struct stage_event){ .kind = kind,
+		.at = { T0 + (int64_t)events->n * NS_PER_S } };
+	(void)snprintf(e->node, sizeof(e->node), "%s", node);
+	(void)snprintf(e->peer, sizeof(e->peer), "%s", peer);
+	events->n++;
+}
+
+/* Both ends of everything in force. */
+static void
+all_good(struct stage_events *events, const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->n_routes; i++) {
+		const struct plan_route *r = &plan->routes[i];
+
+		if (r->path == PLAN_HUB)
+			continue;
+		say(events, plan->names[r->a], plan->names[r->b], STAGE_DIRECT);
+		say(events, plan->names[r->b], plan->names[r->a], STAGE_DIRECT);
+	}
+}
+
+static void
+the_canary_goes_alone_and_is_the_least(void **state)
+{
+	struct plan *target = plan_of(3, 11);
+	struct stage_events none = { 0 };
+	struct stage s;
+
+	(void)state;
+	set_direct(target, 1, 0, 49000);
+	set_direct(target, 2, 0, 120000);
+	set_direct(target, 3, 0, 38000);
+	stage_make(target, NULL, &none, now, &s);
+	assert_int_equal(s.added, 1);
+	assert_int_equal(s.later, 2);
+	assert_int_equal(off_hub(target), 1);
+	assert_int_equal(route(target, 2, 0)->path, PLAN_DIRECT);
+	assert_int_equal(route(target, 2, 0)->since.ns, T0);
+	assert_int_equal(route(target, 1, 0)->us, 301000);
+	assert_string_not_equal(s.waits, "");
+	plan_free(target);
+}
+
+static void
+silence_is_no_verdict(void **state)
+{
+	static const struct {
+		enum stage_kind x, y;
+		size_t added;
+	} rows[] = {
+		{ STAGE_OTHER, STAGE_OTHER, 0 },
+		{ STAGE_DIRECT, STAGE_OTHER, 0 },
+		{ STAGE_OTHER, STAGE_DIRECT, 0 },
+		{ STAGE_STAGED, STAGE_DIRECT, 0 },
+		{ STAGE_DIRECT, STAGE_DEMOTED, 0 },
+		{ STAGE_DIRECT, STAGE_REFUSED, 0 },
+		{ STAGE_DIRECT, STAGE_DIRECT, 2 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct plan *present = plan_of(3, 11), *target = plan_of(3, 11);
+		struct stage_events events = { 0 };
+		struct stage s;
+
+		set_direct(present, 1, 0, 49000);
+		route(present, 1, 0)->since = (struct wall){ T0 - MINUTE };
+		for (unsigned b = 1; b < 4; b++)
+			set_direct(target, b, 0, 49000);
+		say(&events, "b1", "p0", rows[i].x);
+		say(&events, "p0", "b1", rows[i].y);
+		stage_make(target, present, &events, now, &s);
+		if (s.added != rows[i].added)
+			fail_msg("row %zu: %zu added", i, s.added);
+		assert_int_equal(route(target, 1, 0)->path, PLAN_DIRECT);
+		assert_int_equal(route(target, 1, 0)->since.ns, T0 - MINUTE);
+		assert_int_equal(s.waits[0] != '\0', rows[i].added == 0);
+		stage_events_fini(&events);
+		plan_free(present);
+		plan_free(target);
+	}
+}
+
+static void
+the_last_word_of_an_end_counts(void **state)
+{
+	struct stage_events events = { 0 };
+	struct wall at, since = { T0 - 31 * MINUTE };
+
+	(void)state;
+	assert_int_equal(stage_verdict(&events, "a", "b", &at), STAGE_UNHEARD);
+	assert_int_equal(at.ns, 0);
+	assert_false(stage_left_out(&events, "a", "b", (struct wall){ 0 }, now));
+	assert_true(stage_left_out(&events, "a", "b", since, now));
+	say(&events, "a", "b", STAGE_DEMOTED);
+	say(&events, "b", "a", STAGE_DIRECT);
+	assert_int_equal(stage_verdict(&events, "b", "a", &at), STAGE_BAD);
+	assert_int_equal(at.ns, T0 + NS_PER_S);
+	assert_true(stage_left_out(&events, "a", "b", since, now));
+	assert_false(stage_left_out(&events, "a", "b", since,
+	    (struct wall){ T0 + 61 * MINUTE }));
+	say(&events, "a", "b", STAGE_DIRECT);
+	assert_int_equal(stage_verdict(&events, "a", "b", &at), STAGE_GOOD);
+	assert_false(stage_left_out(&events, "a", "b", since, now));
+	stage_events_fini(&events);
+}
+
+static void
+pairs_go_back_first_and_not_all_at_once(void **state)
+{
+	struct plan *present = plan_of(3, 11), *target = plan_of(3, 11);
+	struct stage_events events = { 0 };
+	struct stage s;
+
+	(void)state;
+	for (unsigned b = 0; b < 8; b++)
+		set_direct(present, b, 0, 49000);
+	set_direct(target, 9, 1, 20000);
+	all_good(&events, present);
+	stage_make(target, present, &events, now, &s);
+	assert_int_equal(s.removed, 2); /* a quarter of eight */
+	assert_int_equal(s.added, 1);	/* of the three that may change */
+	assert_int_equal(s.later, 6);
+	assert_int_equal(off_hub(target), 7);
+	stage_events_fini(&events);
+	plan_free(present);
+	plan_free(target);
+}
+
+/* b1 by p0 to p1: p0-p1 is a tunnel between two that never talk. */
+static struct plan *
+relayed(void)
+{
+	struct plan *plan = plan_of(2, 20);
+	struct plan_route *r = route(plan, 1, 1);
+
+	set_direct(plan, 1, 0, 20000);
+	plan->tunnels = mem_array(1, sizeof(*plan->tunnels));
+	plan->n_tunnels = 1;
+	plan->tunnels[0] = (struct plan_tunnel){ .a = route(plan, 0, 0)->b,
+		.b = route(plan, 0, 1)->b,
+		.hub_us = PLAN_UNKNOWN,
+		.direct_us = 30000 };
+	r->path = PLAN_RELAY;
+	r->via = plan->tunnels[0].a;
+	r->us = 50200;
+	return plan;
+}
+
+static void
+a_relay_path_comes_after_its_tunnels(void **state)
+{
+	static const struct {
+		size_t off_hub, added;
+	} stages[] = { { 1, 1 }, { 2, 1 }, { 3, 1 }, { 3, 0 } };
+	struct plan *present = NULL;
+	struct stage_events events = { 0 };
+	struct stage s;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]); i++) {
+		struct plan *target = relayed();
+
+		stage_make(target, present, &events, now, &s);
+		assert_int_equal(s.added, stages[i].added);
+		assert_int_equal(off_hub(target), stages[i].off_hub);
+		assert_int_equal(route(target, 1, 1)->path,
+		    i < 2 ? PLAN_HUB : PLAN_RELAY);
+		assert_int_equal(target->n_routes, 41);
+		plan_free(present);
+		present = target;
+		all_good(&events, present);
+	}
+	assert_string_equal(s.waits, "");
+	stage_events_fini(&events);
+	plan_free(present);
+}
+
+/* Whatever the target: good verdicts lead to it, and no stage is too large. */
+static void
+every_target_is_reached(void **state)
+{
+	unsigned seed = 20261122;
+
+	(void)state;
+	print_message("seed %u\n", seed);
+	for (unsigned trial = 0; trial < 200; trial++) {
+		struct plan *present = NULL;
+		struct stage_events events = { 0 };
+		bool want[24];
+		unsigned stages = 0;
+
+		srand(seed + trial);
+		for (unsigned goal = 0; goal < 2; goal++) {
+			struct stage s = { .later = 1 };
+
+			for (size_t i = 0; i < 24; i++)
+				want[i] = rand() % 3 == 0;
+			while (s.later) {
+				struct plan *target = plan_of(2, 12);
+
+				for (unsigned i = 0; i < 24; i++) {
+					if (want[i])
+						set_direct(target, i % 12, i / 12,
+						    1000 * (10 + rand() % 200));
+				}
+				stage_make(target, present, &events, now, &s);
+				assert_true(s.added + s.removed <= 2);
+				assert_true(present || s.added <= 1);
+				plan_free(present);
+				present = target;
+				all_good(&events, present);
+				assert_true(++stages < 100);
+			}
+			for (unsigned i = 0; i < 24; i++)
+				assert_int_equal(route(present, i % 12, i / 12)->path,
+				    want[i] ? PLAN_DIRECT : PLAN_HUB);
+		}
+		stage_events_fini(&events);
+		plan_free(present);
+	}
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_canary_goes_alone_and_is_the_least),
+		cmocka_unit_test(silence_is_no_verdict),
+		cmocka_unit_test(the_last_word_of_an_end_counts),
+		cmocka_unit_test(pairs_go_back_first_and_not_all_at_once),
+		cmocka_unit_test(a_relay_path_comes_after_its_tunnels),
+		cmocka_unit_test(every_target_is_reached),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
