@@ -169,6 +169,8 @@ ask_limits(const struct ask_opts *o, struct instance *in, struct err *err)
 int
 ask_load(const struct ask_opts *o, struct ask *ask, struct err *err)
 {
+	struct policy_state *states = NULL;
+	struct wall now = o->memory ? o->memory->now : (struct wall){ 0 };
 	int r;
 
 	memset(ask, 0, sizeof(*ask));
@@ -178,6 +180,9 @@ ask_load(const struct ask_opts *o, struct ask *ask, struct err *err)
 		r = input_load(&o->input, &ask->in, err);
 	if (r == 0)
 		r = ask_limits(o, ask->in.instance, err);
+	if (r == 0 && o->memory)
+		r = o->memory->recall(o->memory->ctx, ask->in.mesh, ask->in.instance,
+		    &states, err);
 	if (r < 0)
 		return r;
 	ask->how.conf_pct = o->conf_pct ? o->conf_pct : ask->policy.conf_pct;
@@ -189,8 +194,8 @@ ask_load(const struct ask_opts *o, struct ask *ask, struct err *err)
 		apply_evidence(ask);
 	else /* a figure of a file is all there is */
 		ask->how.samples_min = 1;
-	if (ask->has_policy) /* what was when is not recorded here: no dwell */
-		policy_apply(&ask->policy, ask->in.instance, NULL, (struct wall){ 0 });
+	if (ask->has_policy) /* without a memory there is no dwell */
+		policy_apply(&ask->policy, ask->in.instance, states, now);
 	return 0;
 }
 

@@ -10,6 +10,17 @@
 #include "optimizer/decide/policy.h"
 #include "optimizer/input.h"
 
+/*
+ * What is remembered of former plans, told before the limits and the policy are asked:
+ * states, one a pair or NULL, stay the teller's.
+ */
+struct ask_memory {
+	int (*recall)(void *ctx, const struct mesh *mesh, struct instance *in,
+	    struct policy_state **states, struct err *err);
+	void *ctx;
+	struct wall now;
+};
+
 struct ask_opts {
 	struct input_opts input;
 	const char **caps; /* owned; --cap [NODE=]N as given */
@@ -21,7 +32,8 @@ struct ask_opts {
 	uint32_t samples_min;  /* --min-samples; 0 = the policy's */
 	uint32_t loss_packets; /* --loss; has_loss */
 	bool has_loss;
-	const char *policy; /* --policy FILE or "default"; NULL = none */
+	const char *policy;		 /* --policy FILE or "default"; NULL = none */
+	const struct ask_memory *memory; /* borrowed; NULL = nothing is remembered */
 };
 
 #define ASK_OPTION_FIRST 1100

@@ -15,10 +15,9 @@
 #include "common/num.h"
 #include "optimizer/apply/run.h"
 #include "optimizer/cmd.h"
-#include "optimizer/decide/plan_json.h"
+#include "optimizer/plan_file.h"
 
-#define WAIT_DEFAULT   (60 * NS_PER_S)
-#define PLAN_BYTES_MAX ((size_t)64 * 1024 * 1024) /* 10,000 nodes with their pairs */
+#define WAIT_DEFAULT (60 * NS_PER_S)
 
 struct apply_opts {
 	const char *plan, *mesh, *node;
@@ -101,35 +100,6 @@ parse(int argc, char **argv, struct apply_opts *o)
 }
 
 static int
-load_plan(const char *path, struct plan **out, struct err *err)
-{
-	FILE *in = fopen(path, "re");
-	struct err why = { "" };
-	char *text = NULL;
-	size_t len = 0, got;
-	int rc;
-
-	if (!in)
-		return err_code(err, errno, "%s: %s", path, strerror(errno));
-	do {
-		text = mem_grow(text, len + 65536, 1);
-		got = fread(text + len, 1, 65536, in);
-		len += got;
-	} while (got > 0 && len <= PLAN_BYTES_MAX);
-	if (ferror(in))
-		rc = err_code(err, EIO, "%s: cannot be read", path);
-	else if (len > PLAN_BYTES_MAX)
-		rc = err_set(err, "%s: too large for a plan", path);
-	else
-		rc = plan_from_json(text, len, out, &why);
-	if (rc < 0 && why.text[0])
-		rc = err_set(err, "%s: %s", path, why.text);
-	(void)fclose(in); /* only read from */
-	free(text);
-	return rc;
-}
-
-static int
 find_self(struct apply *a, const char *name, size_t *self, struct err *err)
 {
 	struct kernel_addr *found = NULL;
@@ -200,7 +170,7 @@ load(const struct apply_opts *o, struct apply *a, struct err *err)
 		return 0;
 	}
 	if (rc == 0)
-		rc = load_plan(o->plan, &a->plan, err);
+		rc = plan_file_read(o->plan, a->mesh, &a->plan, err);
 	if (rc == 0)
 		rc = find_self(a, o->node, &self, err);
 	if (rc == 0)

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+#include "optimizer/feed_json.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+#include "common/when.h"
+
+static json_t *
+parse(const char *text, size_t len, const char *list, struct err *err)
+{
+	json_error_t where;
+	json_t *o = json_loadb(text, len, JSON_REJECT_DUPLICATES, &where);
+
+	if (o && json_is_array(json_object_get(o, list)))
+		return o;
+	(void)err_set(err,
+	    "the collector's %s are not what meshopt-collector answers; is it of "
+	    "this version?",
+	    list);
+	json_decref(o);
+	return NULL;
+}
+
+static bool
+copy_name(const json_t *o, const char *key, char out[MESH_NAME_MAX])
+{
+	const char *name = json_string_value(json_object_get(o, key));
+
+	if (!name || !mesh_name_ok(name))
+		return false;
+	memcpy(out, name, strlen(name) + 1);
+	return true;
+}
+
+int
+feed_events(const char *text, size_t len, struct stage_events *out, struct err *err)
+{
+	json_t *o = parse(text, len, "events", err);
+	const json_t *list = json_object_get(o, "events"), *item;
+
+	*out = (struct stage_events){ 0 };
+	if (!o)
+		return -EINVAL;
+	out->event = mem_array(json_array_size(list) + 1, sizeof(*out->event));
+	for (size_t i = 0; (item = json_array_get(list, i)); i++) {
+		struct stage_event *e = &out->event[out->n];
+		const char *kind = json_string_value(json_object_get(item, "kind"));
+		const char *at = json_string_value(json_object_get(item, "time"));
+
+		if (!kind || !at || when_parse_rfc3339(at, &e->at) < 0 ||
+		    !copy_name(item, "node", e->node) ||
+		    !copy_name(item, "peer", e->peer))
+			continue;
+		e->kind = stage_kind_parse(kind);
+		out->n++;
+	}
+	json_decref(o);
+	return 0;
+}
+
+int
+feed_nodes(const char *text, size_t len, struct feed_nodes *out, struct err *err)
+{
+	json_t *o = parse(text, len, "nodes", err);
+	const json_t *list = json_object_get(o, "nodes"), *item;
+
+	*out = (struct feed_nodes){ 0 };
+	if (!o)
+		return -EINVAL;
+	for (size_t i = 0; (item = json_array_get(list, i)); i++) {
+		const char *state = json_string_value(json_object_get(item, "state"));
+
+		out->all++;
+		out->reporting += state && strcmp(state, "reporting") == 0;
+	}
+	json_decref(o);
+	return 0;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the collector tells besides figures: the agents' events, and which nodes report.
+ */
+#ifndef OPTIMIZER_FEED_JSON_H
+#define OPTIMIZER_FEED_JSON_H
+
+#include "common/err.h"
+#include "optimizer/decide/stage.h"
+
+/*
+ * The answer to GET /api/v1/events.  An event that is not about a pair is left out.
+ * 0 or -EINVAL and err; *out is then empty.
+ */
+int feed_events(const char *text, size_t len, struct stage_events *out,
+    struct err *err);
+
+/* Of the answer to GET /api/v1/nodes: how many there are, and how many report. */
+struct feed_nodes {
+	size_t all, reporting;
+};
+int feed_nodes(const char *text, size_t len, struct feed_nodes *out, struct err *err);
+
+#endif
