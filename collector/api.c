@@ -67,11 +67,11 @@ api_refill(struct api *api, struct store *store, struct wall now, size_t *skippe
 {
 	struct refill refill = { .api = api };
 	/* A report may start in the future of its collector. */
-	const struct store_window window = {
-		.from.ns = now.ns - matrix_window_ns(api->matrix),
-		.to.ns = INT64_MAX,
+	const struct store_scan scan = {
+		.window.from.ns = now.ns - matrix_window_ns(api->matrix),
+		.window.to.ns = INT64_MAX,
 	};
-	int r = store->ops->scan_window(store, &window, refill_one, &refill, err);
+	int r = store->ops->scan(store, &scan, refill_one, &refill, err);
 
 	*skipped = refill.skipped;
 	return r;

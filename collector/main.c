@@ -129,7 +129,7 @@ static int
 open_store(struct collector *c, struct err *err)
 {
 	size_t skipped;
-	int r = store_sqlite.open(c->options.db, &c->store, err);
+	int r = store_sqlite.open(c->options.db, STORE_WRITE, &c->store, err);
 
 	if (r < 0)
 		return r;

@@ -1,67 +1,93 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The store in one SQLite file.  One BLOB a report in a rowid table whose rowid is
- * start in ms << 16 | node: measured at 61,600 reports/s, against 0.7 M rows/s of
- * separate rows, and both the scan of a window and the removal of old reports are one
- * range.  WAL and synchronous=FULL: a commit that returned has been through fdatasync.
+ * start in ms << 16 | source: measured at 61,600 reports/s, against 0.7 M rows/s of
+ * separate rows, and the scan of a window is one range.  An index on the source makes
+ * the history of one source, its last report and the removal of its oldest ones ranges
+ * as well, at a dozen bytes a report.  WAL and synchronous=FULL: a commit that returned
+ * has been through fdatasync, and readers hold nobody up.
  *
  * A file that is damaged, of a newer version or not ours is refused and left as it is:
- * what is in there is the operator's to judge.
+ * what is in there is the operator's to judge; store.c puts a damaged one aside.
  */
-#include "collector/store.h"
+#include "collector/store_sqlite.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-#include <sqlite3.h>
 
 #include "common/mem.h"
 
-#define SCHEMA_VERSION	1
-#define APPLICATION_ID	0x6d6f7074 /* "mopt", at offset 68 of the file */
-#define SRC_BITS	16	   /* of the rowid; the rest is the time */
-#define SRC_MAX		((1 << SRC_BITS) - 1)
-#define BUSY_TIMEOUT_MS 5000 /* a backup that reads may hold up a checkpoint */
-/* Reports are 0.4 to 40 kB: bigger pages than 4 kB waste fewer overflow pages. */
-#define PAGE_BYTES 8192
+static const char *const tables[STORE_TIERS] = { "report", "five", "hour" };
 
-struct sqlite {
-	struct store store;
-	char *path; /* owned */
-	int lock;   /* the file, held under flock() for as long as it is open */
-	sqlite3 *db;
-	sqlite3_stmt *put, *scan, *expire, *find_src, *add_src;
+#define OF_SRC "(id & 65535) = ?"
+#define SCAN                                                      \
+	"SELECT t.id, name, body FROM %s t JOIN src ON src.id = " \
+	"(t.id & 65535) WHERE t.id >= ?1 AND t.id < ?2"
+
+static const char *const sql[SQL_COUNT] = {
+	[SQL_PUT] = "INSERT INTO %s VALUES(?1, ?2) ON CONFLICT DO NOTHING",
+	[SQL_REPLACE] = "REPLACE INTO %s VALUES(?1, ?2)",
+	[SQL_SCAN] = SCAN " ORDER BY t.id",
+	[SQL_SCAN_SRC] = "SELECT t.id, name, body FROM %s t JOIN src ON src.id = ?3 "
+			 "WHERE (t.id & 65535) = ?3 AND t.id >= ?1 AND t.id < ?2 "
+			 "ORDER BY t.id",
+	[SQL_FIRST] = "SELECT id FROM %s WHERE " OF_SRC "1 AND id >= ?2 "
+		      "ORDER BY id LIMIT 1",
+	[SQL_LAST] = "SELECT t.id, name, body FROM %s t JOIN src ON src.id = ?1 "
+		     "WHERE (t.id & 65535) = ?1 ORDER BY t.id DESC LIMIT 1",
+	[SQL_DROP] = "DELETE FROM %s WHERE " OF_SRC "1 AND id >= ?2 AND id < ?3",
+	[SQL_EXPIRE] = "DELETE FROM %s WHERE id IN "
+		       "(SELECT id FROM %s WHERE id < ?1 ORDER BY id LIMIT ?2)",
+	[SQL_FIND_SRC] = "SELECT id FROM src WHERE name = ?1",
+	[SQL_ADD_SRC] = "INSERT INTO src(name) VALUES(?1)",
+	[SQL_SRCS] = "SELECT id, name, raw_from, five_from FROM src",
+	/* random(): a mark that was cleared and set again is another one. */
+	[SQL_MARK] = "INSERT INTO mark VALUES(?1, ?2, random(), ?3) ON CONFLICT DO "
+		     "UPDATE SET version = excluded.version, at = excluded.at",
+	[SQL_MARKED] = "SELECT 1 FROM mark WHERE tier = ?1 AND id = ?2",
+	[SQL_CLEAR] = "DELETE FROM mark WHERE tier = ?1 AND id = ?2 AND version = ?3",
+	[SQL_DUE] = "SELECT mark.id, name, version, (mark.id >> 16) < "
+		    "iif(tier = 1, raw_from, five_from) AS sealed "
+		    "FROM mark JOIN src ON src.id = (mark.id & 65535) "
+		    "WHERE tier = ?1 AND mark.id < ?2 AND (NOT sealed OR at < ?3) "
+		    "ORDER BY mark.id LIMIT ?4",
+	[SQL_RAW_FROM] = "UPDATE src SET raw_from = ?2 WHERE id = ?1",
+	/* No raw report is left there, and one that comes is late on both tiers. */
+	[SQL_FIVE_FROM] = "UPDATE src SET five_from = ?2, "
+			  "raw_from = max(raw_from, ?2) WHERE id = ?1",
+	[SQL_PUT_EVENT] = "INSERT INTO event VALUES(?1, ?2, ?3, ?4, ?5, ?6) "
+			  "ON CONFLICT DO NOTHING",
+	[SQL_EVENTS] = "SELECT node, boot, seq, at, kind, text FROM event "
+		       "WHERE at >= ?1 AND at < ?2 ORDER BY at, node, boot, seq",
+	[SQL_EXPIRE_EVENTS] =
+	    "DELETE FROM event WHERE rowid IN "
+	    "(SELECT rowid FROM event WHERE at < ?1 ORDER BY at LIMIT ?2)",
+	[SQL_PUT_PLAN] = "INSERT INTO plan VALUES(?1, ?2, ?3)",
+	[SQL_NEWEST_PLAN] = "SELECT epoch, body FROM plan ORDER BY epoch DESC LIMIT 1",
+	[SQL_PLANS] = "SELECT epoch, at, body FROM plan ORDER BY epoch DESC",
+	[SQL_DROP_PLANS] = "DELETE FROM plan WHERE epoch NOT IN "
+			   "(SELECT epoch FROM plan ORDER BY epoch DESC LIMIT ?1)",
 };
 
-static const char schema[] =
-    "CREATE TABLE src(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
-    "CREATE TABLE report(id INTEGER PRIMARY KEY, body BLOB NOT NULL);";
-
-/* Every failure of SQLite, in a sentence that says what to do. */
-static int
-fault(struct sqlite *s, const char *doing, struct err *err)
+int
+store_sqlite_fault(struct store_sqlite *s, const char *doing, struct err *err)
 {
 	int code = s->db ? sqlite3_errcode(s->db) : SQLITE_NOMEM;
 	const char *words = sqlite3_errstr(code);
 
 	switch (code) {
 	case SQLITE_NOTADB:
-		return err_code(err, EBADMSG,
+		return err_code(err, s->ours ? EBADMSG : EINVAL,
 		    "%s: not a database: give --db another file, or move this one away",
 		    s->path);
 	case SQLITE_CORRUPT:
-		return err_code(err, EBADMSG,
-		    "%s: the database is damaged (%s): rescue it with `sqlite3 %s "
-		    ".recover`, "
-		    "or move it away to start with an empty one",
+		return err_code(err, s->ours ? EBADMSG : EINVAL,
+		    "%s: the database is damaged (%s): start meshopt-collector again, "
+		    "which puts it aside; `sqlite3 %s .recover` shows what can be "
+		    "rescued",
 		    s->path, sqlite3_errmsg(s->db), s->path);
 	case SQLITE_FULL:
 		return err_code(err, ENOSPC, "%s: %s: no room on the disk: free some",
@@ -81,168 +107,85 @@ fault(struct sqlite *s, const char *doing, struct err *err)
 	}
 }
 
-static int
-run(struct sqlite *s, const char *sql, struct err *err)
+int
+store_sqlite_run(struct store_sqlite *s, const char *text, struct err *err)
 {
-	if (sqlite3_exec(s->db, sql, NULL, NULL, NULL) != SQLITE_OK)
-		return fault(s, sql, err);
+	if (sqlite3_exec(s->db, text, NULL, NULL, NULL) != SQLITE_OK)
+		return store_sqlite_fault(s, text, err);
 	return 0;
 }
 
-/*
- * The lock keeps a second collector out while readers such as sqlite3(1) may still
- * look. It is flock() and not SQLite's own exclusive mode, which would shut those out
- * as well. The descriptor must outlive the connection: closing any descriptor of the
- * file drops the POSIX locks that SQLite holds on it.
- */
-static int
-take_file(struct sqlite *s, struct err *err)
+int
+store_sqlite_begin(struct store_sqlite *s, struct err *err)
 {
-	struct stat st;
-	int code;
-
-	s->lock = open(s->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0640);
-	if (s->lock < 0) {
-		code = errno;
-		if (code == ENOENT)
-			return err_code(err, code,
-			    "%s: no such folder: make it, or give --db another file",
-			    s->path);
-		return err_code(err, code,
-		    "%s: %s: the folder and the file must be writable to this user",
-		    s->path, strerror(code));
-	}
-	if (fstat(s->lock, &st) < 0 || !S_ISREG(st.st_mode))
-		return err_code(err, EINVAL,
-		    "%s: not an ordinary file: give --db another one", s->path);
-	if (flock(s->lock, LOCK_EX | LOCK_NB) < 0)
-		return err_code(err, EBUSY,
-		    "%s: in use by another meshopt-collector: stop that one, or give "
-		    "--db "
-		    "another file",
-		    s->path);
-	return 0;
+	return store_sqlite_run(s, "BEGIN IMMEDIATE", err);
 }
 
-static int
-make_schema(struct sqlite *s, struct err *err)
+int
+store_sqlite_end(struct store_sqlite *s, int result, struct err *err)
 {
-	char set[96];
-	int r;
+	if (result == 0)
+		result = store_sqlite_run(s, "COMMIT", err);
+	/* A full disk makes SQLite roll back by itself, other errors do not. */
+	if (result < 0 && !sqlite3_get_autocommit(s->db))
+		(void)store_sqlite_run(s, "ROLLBACK", NULL); /* first error tells */
+	return result;
+}
 
-	(void)snprintf(set, sizeof(set),
-	    "PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT", APPLICATION_ID,
-	    SCHEMA_VERSION); /* two numbers: fits */
-	r = run(s, "BEGIN IMMEDIATE", err);
-	if (r == 0)
-		r = run(s, schema, err);
-	if (r == 0)
-		r = run(s, set, err);
+int
+store_sqlite_step(struct store_sqlite *s, sqlite3_stmt *st, const char *doing,
+    struct err *err)
+{
+	int code = sqlite3_step(st), r = 0;
+
+	if (code != SQLITE_DONE && code != SQLITE_ROW)
+		r = store_sqlite_fault(s, doing, err);
+	sqlite3_reset(st);
+	(void)sqlite3_clear_bindings(st); /* cannot fail */
 	return r;
 }
 
-/* Whose file is it, and does this program know its version? */
+/* "%s" twice at most, each the table of the tier. */
 static int
-check_schema(struct sqlite *s, struct err *err)
+prepare_one(struct store_sqlite *s, int which, int tier, struct err *err)
 {
-	static const char sql[] =
-	    "SELECT (SELECT count(*) FROM sqlite_schema), application_id, user_version "
-	    "FROM pragma_application_id, pragma_user_version";
-	sqlite3_stmt *st = NULL;
-	int64_t tables, app, version;
-	int r;
+	const char *text = sql[which], *gap;
+	char full[512];
+	size_t n = 0;
 
-	if (sqlite3_prepare_v2(s->db, sql, -1, &st, NULL) != SQLITE_OK ||
-	    sqlite3_step(st) != SQLITE_ROW) {
-		r = fault(s, "open", err);
-		(void)sqlite3_finalize(st); /* repeats the error of the step */
-		return r;
-	}
-	tables = sqlite3_column_int64(st, 0);
-	app = sqlite3_column_int64(st, 1);
-	version = sqlite3_column_int64(st, 2);
-	(void)sqlite3_finalize(st); /* it was one row, and it was read */
-	if (tables == 0 && app == 0 && version == 0)
-		return make_schema(s, err);
-	if (app != APPLICATION_ID)
-		return err_set(err,
-		    "%s: a database of another program: give --db another file",
-		    s->path);
-	if (version > SCHEMA_VERSION)
-		return err_code(err, EPROTO,
-		    "%s: version %lld, and this program knows %d: run the newer "
-		    "meshopt-collector, or give --db another file",
-		    s->path, (long long)version, SCHEMA_VERSION);
-	if (version < 1)
-		return err_code(err, EBADMSG,
-		    "%s: the database is damaged (version 0): move it away", s->path);
+	for (; (gap = strstr(text, "%s")); text = gap + 2)
+		n += (size_t)snprintf(full + n, sizeof(full) - n, "%.*s%s",
+		    (int)(gap - text), text, tables[tier]); /* all fit */
+	(void)snprintf(full + n, sizeof(full) - n, "%s", text);
+	if (sqlite3_prepare_v3(s->db, full, -1, SQLITE_PREPARE_PERSISTENT,
+		&s->st[which][tier], NULL) != SQLITE_OK)
+		return store_sqlite_fault(s, "open", err);
 	return 0;
 }
 
 static int
-prepare(struct sqlite *s, struct err *err)
+prepare(struct store_sqlite *s, struct err *err)
 {
-	const struct {
-		sqlite3_stmt **st;
-		const char *sql;
-	} all[] = {
-		{ &s->put, "INSERT INTO report(id, body) VALUES(?1, ?2) "
-			   "ON CONFLICT DO NOTHING" },
-		{ &s->scan,
-		    "SELECT report.id >> 16, name, body FROM report "
-		    "JOIN src ON src.id = (report.id & 65535) "
-		    "WHERE report.id >= ?1 AND report.id < ?2 ORDER BY report.id" },
-		{ &s->expire,
-		    "DELETE FROM report WHERE id IN "
-		    "(SELECT id FROM report WHERE id < ?1 ORDER BY id LIMIT ?2)" },
-		{ &s->find_src, "SELECT id FROM src WHERE name = ?1" },
-		{ &s->add_src, "INSERT INTO src(name) VALUES(?1)" },
-	};
+	int r = 0;
 
-	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-		if (sqlite3_prepare_v3(s->db, all[i].sql, -1, SQLITE_PREPARE_PERSISTENT,
-			all[i].st, NULL) != SQLITE_OK)
-			return fault(s, "open", err);
-	return 0;
-}
-
-static int
-connect_file(struct sqlite *s, struct err *err)
-{
-	char page[48];
-	int r;
-
-	/* NOMUTEX: store.h promises one thread at a time. */
-	if (sqlite3_open_v2(s->path, &s->db,
-		SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
-		return fault(s, "open", err);
-	(void)sqlite3_busy_timeout(s->db, BUSY_TIMEOUT_MS); /* fails on misuse only */
-	/* A schema crafted by somebody else must not run functions in our name. */
-	(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-	(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-	(void)snprintf(page, sizeof(page), "PRAGMA page_size=%d", PAGE_BYTES);
-	r = run(s, page, err); /* of a file that is still empty; else no effect */
-	if (r == 0)
-		r = check_schema(s, err);
-	if (r == 0)
-		r = run(s, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL", err);
-	return r < 0 ? r : prepare(s, err);
+	for (int which = 0; r == 0 && which < SQL_COUNT; which++)
+		for (int tier = 0;
+		     r == 0 && tier < (which < SQL_FIND_SRC ? STORE_TIERS : 1); tier++)
+			r = prepare_one(s, which, tier, err);
+	return r;
 }
 
 static void
 sqlite_close(struct store *store)
 {
-	struct sqlite *s = (struct sqlite *)store;
+	struct store_sqlite *s = (struct store_sqlite *)store;
 
 	if (!s)
 		return;
-	sqlite3_finalize(s->put);
-	sqlite3_finalize(s->scan);
-	sqlite3_finalize(s->expire);
-	sqlite3_finalize(s->find_src);
-	sqlite3_finalize(s->add_src);
-	/* Folds the WAL into the file; what fails there is done again at the next open.
-	 */
+	for (int which = 0; which < SQL_COUNT; which++)
+		for (int tier = 0; tier < STORE_TIERS; tier++)
+			sqlite3_finalize(s->st[which][tier]);
+	/* Folds the WAL into the file; what fails is done again at the next open. */
 	(void)sqlite3_close(s->db);
 	if (s->lock >= 0)
 		(void)close(s->lock); /* nothing was written through it */
@@ -251,17 +194,21 @@ sqlite_close(struct store *store)
 }
 
 static int
-sqlite_open(const char *where, struct store **out, struct err *err)
+sqlite_open(const char *where, enum store_mode mode, struct store **out,
+    struct err *err)
 {
-	struct sqlite *s = mem_alloc(sizeof(*s));
-	int r;
+	struct store_sqlite *s = mem_alloc(sizeof(*s));
+	int r = 0;
 
 	s->store.ops = &store_sqlite;
 	s->path = mem_strdup(where);
 	s->lock = -1;
-	r = take_file(s, err);
+	if (mode == STORE_WRITE)
+		r = store_sqlite_file_take(s, err);
 	if (r == 0)
-		r = connect_file(s, err);
+		r = store_sqlite_file_connect(s, mode, err);
+	if (r == 0)
+		r = prepare(s, err);
 	if (r < 0) {
 		sqlite_close(&s->store);
 		return r;
@@ -270,131 +217,26 @@ sqlite_open(const char *where, struct store **out, struct err *err)
 	return 0;
 }
 
-/* The small number of a source, given out at its first report. */
 static int
-src_id(struct sqlite *s, const char *name, int64_t *id, struct err *err)
+sqlite_check(struct store *store, struct err *err)
 {
-	sqlite3_stmt *st = s->find_src;
-	int r;
-
-	sqlite3_bind_text(st, 1, name, -1, SQLITE_STATIC);
-	r = sqlite3_step(st);
-	*id = sqlite3_column_int64(st, 0);
-	sqlite3_reset(st);
-	if (r == SQLITE_ROW)
-		return 0;
-	if (r != SQLITE_DONE)
-		return fault(s, "look up a source", err);
-	sqlite3_bind_text(s->add_src, 1, name, -1, SQLITE_STATIC);
-	r = sqlite3_step(s->add_src);
-	sqlite3_reset(s->add_src);
-	if (r != SQLITE_DONE)
-		return fault(s, "add a source", err);
-	*id = sqlite3_last_insert_rowid(s->db);
-	if (*id > SRC_MAX)
-		return err_code(err, ENOSPC,
-		    "%s: has seen %d nodes, which is all it can number: start a new "
-		    "file",
-		    s->path, SRC_MAX);
-	return 0;
-}
-
-/* INT64_MAX ns are 2^44 ms: any time after 1970 fits above the source's bits. */
-static int64_t
-rowid(struct wall t, int64_t id)
-{
-	int64_t ms = t.ns / NS_PER_MS;
-
-	return ms < 0 ? id : (int64_t)((uint64_t)ms << SRC_BITS) | id;
-}
-
-static int
-put_one(struct sqlite *s, struct store_report *r, struct err *err)
-{
-	int64_t id;
-	int code = src_id(s, r->src, &id, err);
-
-	if (code < 0)
-		return code;
-	sqlite3_bind_int64(s->put, 1, rowid(r->start, id));
-	if (sqlite3_bind_blob64(s->put, 2, r->body, r->len, SQLITE_STATIC) != SQLITE_OK)
-		return fault(s, "write", err);
-	code = sqlite3_step(s->put);
-	sqlite3_reset(s->put);
-	if (code != SQLITE_DONE)
-		return fault(s, "write", err);
-	r->fate = sqlite3_changes(s->db) ? STORE_NEW : STORE_DUPLICATE;
-	return 0;
-}
-
-static int
-sqlite_put(struct store *store, struct store_report *const *reports, size_t n,
-    struct err *err)
-{
-	struct sqlite *s = (struct sqlite *)store;
-	int r = run(s, "BEGIN IMMEDIATE", err);
-
-	for (size_t i = 0; r == 0 && i < n; i++)
-		r = put_one(s, reports[i], err);
-	if (r == 0)
-		r = run(s, "COMMIT", err);
-	/* A full disk makes SQLite roll back by itself, other errors do not. */
-	if (r < 0 && !sqlite3_get_autocommit(s->db))
-		(void)run(s, "ROLLBACK", NULL);
-	/* The bodies are the caller's and go away. */
-	(void)sqlite3_clear_bindings(s->put);
-	return r;
-}
-
-static int
-sqlite_scan(struct store *store, const struct store_window *window, store_scan_cb *cb,
-    void *ctx, struct err *err)
-{
-	struct sqlite *s = (struct sqlite *)store;
-	int code, r = 0;
-
-	sqlite3_bind_int64(s->scan, 1, rowid(window->from, 0));
-	sqlite3_bind_int64(s->scan, 2, rowid(window->to, 0));
-	while (r == 0 && (code = sqlite3_step(s->scan)) == SQLITE_ROW) {
-		struct store_report report = {
-			.start.ns = sqlite3_column_int64(s->scan, 0) * NS_PER_MS,
-			.src = (const char *)sqlite3_column_text(s->scan, 1),
-			.body = sqlite3_column_blob(s->scan, 2),
-			.len = (size_t)sqlite3_column_bytes(s->scan, 2),
-		};
-
-		r = report.src ? cb(&report, ctx) : fault(s, "read", err);
-	}
-	if (r == 0 && code != SQLITE_DONE)
-		r = fault(s, "read", err);
-	sqlite3_reset(s->scan);
-	return r;
-}
-
-static int
-sqlite_expire(struct store *store, struct wall before, size_t max, size_t *gone,
-    struct err *err)
-{
-	struct sqlite *s = (struct sqlite *)store;
-	int code;
-
-	assert(max <= INT64_MAX);
-	*gone = 0;
-	sqlite3_bind_int64(s->expire, 1, rowid(before, 0));
-	sqlite3_bind_int64(s->expire, 2, (int64_t)max);
-	code = sqlite3_step(s->expire);
-	sqlite3_reset(s->expire);
-	if (code != SQLITE_DONE)
-		return fault(s, "expire", err);
-	*gone = (size_t)sqlite3_changes(s->db);
-	return 0;
+	return store_sqlite_file_check((struct store_sqlite *)store,
+	    "PRAGMA integrity_check(1)", err);
 }
 
 const struct store_ops store_sqlite = {
 	.name = "sqlite",
 	.open = sqlite_open,
 	.close = sqlite_close,
-	.put_reports = sqlite_put,
-	.scan_window = sqlite_scan,
-	.expire = sqlite_expire,
+	.put_reports = store_sqlite_report_put,
+	.scan = store_sqlite_report_scan,
+	.last = store_sqlite_report_last,
+	.marks = store_sqlite_rollup_due,
+	.put_rollups = store_sqlite_rollup_put,
+	.expire = store_sqlite_rollup_expire,
+	.put_events = store_sqlite_event_put,
+	.scan_events = store_sqlite_event_scan,
+	.put_plan = store_sqlite_event_put_plan,
+	.scan_plans = store_sqlite_event_scan_plans,
+	.check = sqlite_check,
 };

@@ -113,7 +113,8 @@ expire_step(struct writer *w, struct wall before)
 {
 	struct err err = { "" };
 	size_t gone;
-	int error = w->store->ops->expire(w->store, before, EXPIRE_STEP, &gone, &err);
+	int error = w->store->ops->expire(w->store, STORE_RAW, before, EXPIRE_STEP,
+	    &gone, &err);
 
 	pthread_mutex_lock(&w->mutex);
 	note_result(w, error, &err);

@@ -54,7 +54,7 @@ fence 'libmnl/.*' common/fib.c 'optimizer/apply/kernel_*.[ch]'
 fence 'jansson\.h' '*_json.c' 'collector/api*.c' 'optimizer/cmd_*.c'
 fence 'csv\.h' optimizer/matrix_csv.c
 fence 'zlib\.h' optimizer/history_read.c
-fence 'sqlite3\.h' collector/store_sqlite.c
+fence 'sqlite3\.h' 'collector/store_sqlite*.[ch]'
 fence 'microhttpd\.h' 'collector/http*.[ch]' 'common/mhd_loop.[ch]' 'prober/metrics.[ch]'
 fence 'curl/.*' 'prober/upload*.[ch]' optimizer/fetch.c prober/main.c
 fence 'sodium\.h' 'common/*.c'

@@ -43,7 +43,7 @@ open_store(const struct backend *b)
 	struct store *s = NULL;
 	struct err err = { "" };
 
-	if (b->ops->open(b->where, &s, &err) < 0)
+	if (b->ops->open(b->where, STORE_WRITE, &s, &err) < 0)
 		fail_msg("%s", err.text);
 	return s;
 }
@@ -86,15 +86,27 @@ see(const struct store_report *r, void *ctx)
 }
 
 static inline const char *
-scan(struct store *s, const struct store_window *window)
+scan_with(struct store *s, const struct store_scan *scan)
 {
 	static struct seen seen;
 	struct err err = { "" };
 
 	seen = (struct seen){ .n = 0 };
-	if (s->ops->scan_window(s, window, see, &seen, &err) != 0)
+	if (s->ops->scan(s, scan, see, &seen, &err) != 0)
 		fail_msg("%s", err.text);
 	return seen.text;
+}
+
+static inline const char *
+scan(struct store *s, const struct store_window *window)
+{
+	return scan_with(s, &(struct store_scan){ .window = *window });
+}
+
+static inline const char *
+scan_tier(struct store *s, enum store_tier tier)
+{
+	return scan_with(s, &(struct store_scan){ .tier = tier, .window = forever });
 }
 
 static inline int

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The conformance suite for whatever stands behind struct store_ops.
- * links: collector/store_sqlite.c
+ * links: collector/store_sqlite.c collector/store_sqlite_event.c
+ * links: collector/store_sqlite_file.c collector/store_sqlite_report.c
+ * links: collector/store_sqlite_rollup.c
  */
 #include "tests/unit/seed.h"
 #include "tests/unit/store_util.h"
@@ -13,6 +15,7 @@ test_put_and_scan(void **state)
 {
 	struct store *s = open_store(*state);
 	struct store_window part = { { T0 + 5 * NS_PER_MS }, { T0 + 20 * NS_PER_MS } };
+	const struct store_scan all = { .window = forever };
 	struct seen seen = { .stop_after = 2 };
 
 	assert_string_equal(scan(s, &forever), "");
@@ -23,7 +26,7 @@ test_put_and_scan(void **state)
 	assert_string_equal(scan(s, &forever), "nrt@5=a hkg@10=b sin@19=c nrt@20=d ");
 	assert_string_equal(scan(s, &part), "nrt@5=a hkg@10=b sin@19=c ");
 	/* A callback that has enough, and a scan that works again after it. */
-	assert_int_equal(s->ops->scan_window(s, &forever, see, &seen, NULL), 7);
+	assert_int_equal(s->ops->scan(s, &all, see, &seen, NULL), 7);
 	assert_int_equal(seen.n, 2);
 	assert_string_equal(scan(s, &part), "nrt@5=a hkg@10=b sin@19=c ");
 	s->ops->close(s);
@@ -79,27 +82,158 @@ test_batch(void **state)
 	s->ops->close(s);
 }
 
+/* Of the sources that are asked for, one after the other. */
 static void
-test_expire(void **state)
+test_scan_sources(void **state)
+{
+	static const char *const srcs[] = { "nrt", "mars", "hkg" };
+	struct store *s = open_store(*state);
+	struct store_scan some = { .window = { { T0 + 2 * NS_PER_MS },
+				       { T0 + NS_PER_S } },
+		.srcs = srcs,
+		.n_srcs = 3 };
+
+	for (int64_t ms = 0; ms < 5; ms++) {
+		(void)put(s, "hkg", ms, "h");
+		(void)put(s, "sin", ms, "s");
+		(void)put(s, "nrt", 6 - ms, "n");
+	}
+	assert_string_equal(scan_with(s, &some),
+	    "nrt@2=n nrt@3=n nrt@4=n nrt@5=n nrt@6=n "
+	    "hkg@2=h hkg@3=h hkg@4=h ");
+	s->ops->close(s);
+}
+
+/* A second handle sees what was committed, writes nothing, and holds nobody up. */
+static void
+test_reader(void **state)
+{
+	const struct backend *b = *state;
+	struct store *s = open_store(b), *reader = NULL;
+	struct store_report r = { .src = "nrt",
+		.body = (const uint8_t *)"x",
+		.len = 1 };
+	struct store_report *batch[] = { &r };
+	struct err err = { "" };
+
+	(void)put(s, "hkg", 1, "a");
+	if (b->ops->open(b->where, STORE_READ, &reader, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_string_equal(scan(reader, &forever), "hkg@1=a ");
+	(void)put(s, "hkg", 2, "b");
+	assert_string_equal(scan(reader, &forever), "hkg@1=a hkg@2=b ");
+	r.start.ns = T0;
+	assert_true(reader->ops->put_reports(reader, batch, 1, &err) < 0);
+	assert_true(err.text[0] != '\0');
+	assert_int_equal(reader->ops->check(reader, NULL), 0);
+	s->ops->close(s);
+	assert_string_equal(scan(reader, &forever), "hkg@1=a hkg@2=b ");
+	reader->ops->close(reader);
+}
+
+static int
+see_event(const struct store_event *e, void *ctx)
+{
+	char *text = ctx;
+	size_t n = strlen(text);
+
+	(void)snprintf(text + n, 1000 - n, "%s/%llx/%llu@%lld %s:%s ", e->node,
+	    (unsigned long long)e->boot, (unsigned long long)e->seq,
+	    (long long)((e->at.ns - T0) / NS_PER_MS), e->kind, e->text);
+	return 0;
+}
+
+static void
+test_events(void **state)
 {
 	struct store *s = open_store(*state);
-	struct wall before = { T0 + 4 * NS_PER_MS };
+	struct store_event events[] = {
+		{ "hkg", UINT64_MAX, 2, { T0 + 30 * NS_PER_MS }, "path", "direct", 0 },
+		{ "hkg", UINT64_MAX, 1, { T0 + 10 * NS_PER_MS }, "start", "'\"\\\t\n",
+		    0 },
+		{ "nrt", 7, 1, { T0 + 20 * NS_PER_MS }, "path", "", 0 },
+		{ "hkg", UINT64_MAX, 2, { T0 + 99 * NS_PER_MS }, "again", "x", 0 },
+	};
+	struct store_window part = { { T0 + 20 * NS_PER_MS }, { T0 + 30 * NS_PER_MS } };
+	char text[1000] = "";
 	size_t gone;
 
-	for (int64_t ms = 0; ms < 6; ms++)
-		(void)put(s, ms % 2 ? "hkg" : "nrt", ms, "x");
-	assert_int_equal(s->ops->expire(s, before, 3, &gone, NULL), 0);
-	assert_int_equal(gone, 3);
-	assert_string_equal(scan(s, &forever), "hkg@3=x nrt@4=x hkg@5=x ");
-	assert_int_equal(s->ops->expire(s, before, 3, &gone, NULL), 0);
+	assert_int_equal(s->ops->put_events(s, events, 4, NULL), 0);
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(events[i].fate, i == 3 ? STORE_DUPLICATE : STORE_NEW);
+	assert_int_equal(s->ops->scan_events(s, &forever, see_event, text, NULL), 0);
+	assert_string_equal(text,
+	    "hkg/ffffffffffffffff/1@10 start:'\"\\\t\n nrt/7/1@20 path: "
+	    "hkg/ffffffffffffffff/2@30 path:direct ");
+	text[0] = '\0';
+	assert_int_equal(s->ops->scan_events(s, &part, see_event, text, NULL), 0);
+	assert_string_equal(text, "nrt/7/1@20 path: ");
+	assert_int_equal(s->ops->expire(s, STORE_EVENTS, part.to, 1, &gone, NULL), 0);
 	assert_int_equal(gone, 1);
-	assert_int_equal(s->ops->expire(s, before, 3, &gone, NULL), 0);
-	assert_int_equal(gone, 0);
-	assert_int_equal(s->ops->expire(s, (struct wall){ -5 }, 3, &gone, NULL), 0);
-	assert_int_equal(gone, 0);
-	assert_string_equal(scan(s, &forever), "nrt@4=x hkg@5=x ");
-	/* What has gone may come again. */
-	assert_int_equal(put(s, "nrt", 0, "y"), STORE_NEW);
+	assert_int_equal(s->ops->expire(s, STORE_EVENTS, part.to, 9, &gone, NULL), 0);
+	assert_int_equal(gone, 1);
+	text[0] = '\0';
+	assert_int_equal(s->ops->scan_events(s, &forever, see_event, text, NULL), 0);
+	assert_string_equal(text, "hkg/ffffffffffffffff/2@30 path:direct ");
+	s->ops->close(s);
+}
+
+static enum store_fate
+put_plan(struct store *s, uint64_t epoch, const char *body)
+{
+	struct store_plan plan = { .epoch = epoch,
+		.at.ns = T0,
+		.body = (const uint8_t *)body,
+		.len = strlen(body) };
+	struct err err = { "" };
+
+	if (s->ops->put_plan(s, &plan, &err) < 0)
+		fail_msg("%s", err.text);
+	return plan.fate;
+}
+
+struct plans {
+	uint64_t epoch[60];
+	size_t n, stop_after;
+	char body[16];
+};
+
+static int
+see_plan(const struct store_plan *plan, void *ctx)
+{
+	struct plans *seen = ctx;
+
+	if (seen->n == 0)
+		(void)snprintf(seen->body, sizeof(seen->body), "%.*s", (int)plan->len,
+		    (const char *)plan->body);
+	seen->epoch[seen->n++] = plan->epoch;
+	return seen->n == seen->stop_after ? 1 : 0;
+}
+
+static void
+test_plans(void **state)
+{
+	struct store *s = open_store(*state);
+	struct plans seen = { .n = 0 };
+
+	assert_int_equal(s->ops->scan_plans(s, see_plan, &seen, NULL), 0);
+	assert_int_equal(seen.n, 0);
+	assert_int_equal(put_plan(s, 5, "five"), STORE_NEW);
+	assert_int_equal(put_plan(s, 5, "five"), STORE_DUPLICATE);
+	assert_int_equal(put_plan(s, 5, "FIVE"), STORE_STALE);
+	assert_int_equal(put_plan(s, 4, "four"), STORE_STALE);
+	for (uint64_t epoch = 6; epoch < 60; epoch++)
+		assert_int_equal(put_plan(s, epoch, "more"), STORE_NEW);
+	assert_int_equal(put_plan(s, INT64_MAX, "last"), STORE_NEW);
+	seen.stop_after = 1;
+	assert_int_equal(s->ops->scan_plans(s, see_plan, &seen, NULL), 1);
+	assert_string_equal(seen.body, "last");
+	seen = (struct plans){ .n = 0 };
+	assert_int_equal(s->ops->scan_plans(s, see_plan, &seen, NULL), 0);
+	assert_int_equal(seen.n, STORE_PLANS);
+	assert_true(seen.epoch[0] == INT64_MAX);
+	assert_int_equal(seen.epoch[1], 59);
+	assert_int_equal(seen.epoch[STORE_PLANS - 1], 60 - STORE_PLANS + 1);
 	s->ops->close(s);
 }
 
@@ -147,48 +281,15 @@ test_bodies(void **state)
 	for (size_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
 		struct store_report r = { .src = "hkg", .body = body, .len = lens[i] };
 		struct store_report *batch[] = { &r };
-		struct store_window one;
+		struct store_scan one = { .tier = STORE_RAW };
 
 		r.start.ns = T0 + (int64_t)i * NS_PER_S;
 		for (size_t j = 0; j < lens[i]; j++)
 			body[j] = (uint8_t)seed_next(&seed);
 		assert_int_equal(s->ops->put_reports(s, batch, 1, NULL), 0);
-		one = (struct store_window){ r.start, { r.start.ns + NS_PER_MS } };
-		assert_int_equal(s->ops->scan_window(s, &one, same_body, &r, NULL), 0);
-	}
-	s->ops->close(s);
-}
-
-/* Random puts and expiries against a plain list of what must be there. */
-static void
-test_model(void **state)
-{
-	enum { SRCS = 5, STARTS = 40 };
-	static const char *const names[SRCS] = { "a", "b", "c", "d", "e" };
-	bool there[SRCS][STARTS] = { { false } };
-	struct store *s = open_store(*state);
-	struct seed seed = seed_new("test_model");
-
-	for (int round = 0; round < 600; round++) {
-		uint32_t src = seed_below(&seed, SRCS), ms = seed_below(&seed, STARTS);
-		size_t gone, want = 0;
-
-		if (seed_below(&seed, 20) > 0) {
-			enum store_fate fate = put(s, names[src], ms, names[src]);
-
-			assert_int_equal(fate,
-			    there[src][ms] ? STORE_DUPLICATE : STORE_NEW);
-			there[src][ms] = true;
-			continue;
-		}
-		for (uint32_t i = 0; i < SRCS * ms; i++) {
-			want += there[i % SRCS][i / SRCS] ? 1 : 0;
-			there[i % SRCS][i / SRCS] = false;
-		}
-		assert_int_equal(s->ops->expire(s, (struct wall){ T0 + ms * NS_PER_MS },
-				     SRCS * STARTS, &gone, NULL),
-		    0);
-		assert_int_equal(gone, want);
+		one.window =
+		    (struct store_window){ r.start, { r.start.ns + NS_PER_MS } };
+		assert_int_equal(s->ops->scan(s, &one, same_body, &r, NULL), 0);
 	}
 	s->ops->close(s);
 }
@@ -222,10 +323,12 @@ main(void)
 		ON(&sqlite, test_duplicate),
 		ON(&sqlite, test_batch),
 		ON(&sqlite, test_all_or_nothing),
-		ON(&sqlite, test_expire),
+		ON(&sqlite, test_scan_sources),
+		ON(&sqlite, test_reader),
 		ON(&sqlite, test_reopen),
 		ON(&sqlite, test_bodies),
-		ON(&sqlite, test_model),
+		ON(&sqlite, test_events),
+		ON(&sqlite, test_plans),
 	};
 
 	return run_stores(tests, sizeof(tests) / sizeof(tests[0]));
