@@ -193,12 +193,21 @@ mesh_role_name(enum mesh_role role)
 	return names[role];
 }
 
+static bool
+letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+/* By hand: strspn() sets up a table of 256 at each call, and reports are full of names.
+ */
 bool
 mesh_name_ok(const char *name)
 {
-	static const char set[] = "abcdefghijklmnopqrstuvwxyz0123456789._-";
-	size_t n = strlen(name);
+	size_t n = 0;
 
-	return n > 0 && n < MESH_NAME_MAX && strspn(name, set) == n &&
-	       !strchr("._-", name[0]);
+	while (letter(name[n]) || (n > 0 && name[n] && strchr("._-", name[n])))
+		if (++n == MESH_NAME_MAX)
+			return false;
+	return n > 0 && name[n] == '\0';
 }

@@ -92,8 +92,8 @@ report_quantile_us(const struct report_row *row, double q)
 	return us > row->max_us ? row->max_us : us;
 }
 
-static int
-check_head(const struct report *r, struct err *err)
+int
+report_check_head(const struct report *r, struct err *err)
 {
 	const int64_t start_ns = r->start.ns;
 
@@ -156,10 +156,10 @@ times_fault(const struct report_row *row)
 	return NULL;
 }
 
-static int
-check_row(const struct report *r, const struct report_row *row, struct err *err)
+int
+report_check_row(const struct report *r, const struct report_row *row, size_t at,
+    struct err *err)
 {
-	size_t at = (size_t)(row - r->rows);
 	const char *fault = NULL;
 
 	if (!mesh_name_ok(row->peer))
@@ -180,8 +180,8 @@ check_row(const struct report *r, const struct report_row *row, struct err *err)
 	return 0;
 }
 
-static int
-row_order(const struct report_row *a, const struct report_row *b)
+int
+report_row_order(const struct report_row *a, const struct report_row *b)
 {
 	int order = strcmp(a->peer, b->peer);
 
@@ -191,7 +191,7 @@ row_order(const struct report_row *a, const struct report_row *b)
 static int
 row_order_cb(const void *a, const void *b)
 {
-	return row_order(*(const struct report_row *const *)a,
+	return report_row_order(*(const struct report_row *const *)a,
 	    *(const struct report_row *const *)b);
 }
 
@@ -203,7 +203,8 @@ find_twice(const struct report *r)
 	size_t i;
 
 	/* The prober writes its rows in order, so this is all there is to do mostly. */
-	for (i = 1; i < r->n_rows && row_order(&r->rows[i - 1], &r->rows[i]) < 0; i++)
+	for (i = 1; i < r->n_rows && report_row_order(&r->rows[i - 1], &r->rows[i]) < 0;
+	     i++)
 		;
 	if (i >= r->n_rows)
 		return NULL;
@@ -212,25 +213,29 @@ find_twice(const struct report *r)
 		sorted[i] = &r->rows[i];
 	qsort(sorted, r->n_rows, sizeof(*sorted), row_order_cb);
 	for (i = 1; i < r->n_rows && !twice; i++)
-		if (row_order(sorted[i - 1], sorted[i]) == 0)
+		if (report_row_order(sorted[i - 1], sorted[i]) == 0)
 			twice = sorted[i];
 	free(sorted);
 	return twice;
 }
 
 int
-report_check(const struct report *r, struct err *err)
+report_check_twice(const struct report *r, struct err *err)
 {
-	const struct report_row *twice;
-	int rc = check_head(r, err);
+	const struct report_row *twice = find_twice(r);
 
-	for (size_t i = 0; rc == 0 && i < r->n_rows; i++)
-		rc = check_row(r, &r->rows[i], err);
-	if (rc < 0)
-		return rc;
-	twice = find_twice(r);
 	if (twice)
 		return err_set(err, "report of %s: two rows for (%s, %s)", r->node,
 		    twice->peer, path_name(twice->path));
 	return 0;
+}
+
+int
+report_check(const struct report *r, struct err *err)
+{
+	int rc = report_check_head(r, err);
+
+	for (size_t i = 0; rc == 0 && i < r->n_rows; i++)
+		rc = report_check_row(r, &r->rows[i], i, err);
+	return rc < 0 ? rc : report_check_twice(r, err);
 }

@@ -7,6 +7,7 @@
  */
 #include "common/report.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "common/wire.h"
@@ -149,30 +150,9 @@ get_row(struct wire_in *in, struct report_row *row)
 		get_times(in, row);
 }
 
+/* All of a report but its rows, of which *groups follow. */
 static void
-get_rows(struct wire_in *in, struct report *r)
-{
-	char peer[MESH_NAME_MAX] = "";
-	uint64_t groups = wire_get_uint(in, REPORT_ROWS_MAX);
-
-	for (uint64_t i = 0; i < groups && !in->bad; i++) {
-		uint64_t n;
-
-		wire_get_string(in, peer, sizeof(peer));
-		n = wire_get_uint(in, REPORT_ROWS_MAX - r->n_rows);
-		if (n == 0 || (i > 0 && strcmp(r->rows[r->n_rows - 1].peer, peer) == 0))
-			in->bad = true;
-		for (; n > 0 && !in->bad; n--) {
-			struct report_row *row = report_add(r);
-
-			memcpy(row->peer, peer, sizeof(row->peer));
-			get_row(in, row);
-		}
-	}
-}
-
-static void
-get_report(struct wire_in *in, struct report *r)
+get_head(struct wire_in *in, struct report *r, uint64_t *groups)
 {
 	wire_get_string(in, r->node, sizeof(r->node));
 	r->boot = wire_get_u64(in);
@@ -182,36 +162,121 @@ get_report(struct wire_in *in, struct report *r)
 	r->stamp = (enum stamp)wire_get_byte(in);
 	r->spoofed = wire_get_uint(in, INT64_MAX);
 	r->local_drop = wire_get_uint(in, INT64_MAX);
-	get_rows(in, r);
+	*groups = wire_get_uint(in, REPORT_ROWS_MAX);
+}
+
+/* The head of a group: the peer of its rows, which is not that of the group before. */
+static void
+get_group(struct report_walk *w)
+{
+	char peer[MESH_NAME_MAX];
+	int order;
+
+	wire_get_string(&w->in, peer, sizeof(peer));
+	w->rows = wire_get_uint(&w->in, REPORT_ROWS_MAX - w->n_rows);
+	order = w->n_rows > 0 ? strcmp(peer, w->row.peer) : 1;
+	if (w->rows == 0 || order == 0)
+		w->in.bad = true;
+	if (order < 0)
+		w->ordered = false;
+	memcpy(w->row.peer, peer, sizeof(peer));
+	w->path_next = 0;
+	w->groups--;
+}
+
+static int
+cut_off(const struct report_walk *w, struct err *err)
+{
+	return err_set(err, "report: cut off or malformed at byte %zu of %zu",
+	    (size_t)(w->in.p - w->begin), w->len);
+}
+
+int
+report_walk_start(struct report_walk *w, const uint8_t *in, size_t len, struct err *err)
+{
+	const size_t magic = sizeof(MAGIC); /* with the version where C has its 0 */
+	struct sketch kept = w->row.rtt;
+
+	*w = (struct report_walk){ .begin = in, .len = len, .ordered = true };
+	w->row.rtt = kept;
+	if (len > REPORT_BYTES_MAX)
+		return err_set(err, "report: %zu bytes are more than %d", len,
+		    REPORT_BYTES_MAX);
+	if (len < magic || memcmp(in, MAGIC, magic - 1) != 0)
+		return err_set(err, "report: does not begin as a report (" MAGIC ")");
+	if (in[magic - 1] != REPORT_VERSION)
+		return err_set(err, "report: version %u: only %d is known here",
+		    in[magic - 1], REPORT_VERSION);
+	w->in = (struct wire_in){ .p = in + magic, .end = in + len };
+	get_head(&w->in, &w->head, &w->groups);
+	return w->in.bad ? cut_off(w, err) : report_check_head(&w->head, err);
+}
+
+/* As report_walk_next(), without a look at whether a row was there twice. */
+static int
+step(struct report_walk *w, struct err *err)
+{
+	struct report_row *row = &w->row;
+
+	if (w->rows == 0 && w->groups == 0) {
+		if (w->in.p == w->in.end)
+			return 0;
+		return err_set(err, "report: %zu bytes after its end",
+		    (size_t)(w->in.end - w->in.p));
+	}
+	if (w->rows == 0)
+		get_group(w);
+	w->rows--;
+	row->lost = row->late = row->duplicate = row->reordered = 0;
+	row->min_us = row->mean_us = row->max_us = row->jitter_us = 0;
+	sketch_clear(&row->rtt);
+	get_row(&w->in, row);
+	if (w->in.bad)
+		return cut_off(w, err);
+	if ((unsigned)row->path < w->path_next)
+		w->ordered = false;
+	w->path_next = (unsigned)row->path + 1;
+	if (!w->trusted && report_check_row(&w->head, row, w->n_rows, err) < 0)
+		return -EINVAL;
+	w->n_rows++;
+	return 1;
+}
+
+int
+report_walk_next(struct report_walk *w, struct err *err)
+{
+	struct report whole;
+	int r = step(w, err);
+
+	/* In order nothing can be there twice; else all of them must be looked at. */
+	if (r != 0 || w->ordered || w->trusted)
+		return r;
+	r = report_decode(&whole, w->begin, w->len, err);
+	report_fini(&whole);
+	return r;
+}
+
+void
+report_walk_fini(struct report_walk *w)
+{
+	sketch_fini(&w->row.rtt);
 }
 
 int
 report_decode(struct report *r, const uint8_t *in, size_t len, struct err *err)
 {
-	const size_t head = sizeof(MAGIC); /* with the version where C has its 0 */
-	struct wire_in w;
-	int rc = 0;
+	struct report_walk w = { 0 };
+	int rc = report_walk_start(&w, in, len, err);
 
-	*r = (struct report){ 0 };
-	if (len > REPORT_BYTES_MAX)
-		return err_set(err, "report: %zu bytes are more than %d", len,
-		    REPORT_BYTES_MAX);
-	if (len < head || memcmp(in, MAGIC, head - 1) != 0)
-		return err_set(err, "report: does not begin as a report (" MAGIC ")");
-	if (in[head - 1] != REPORT_VERSION)
-		return err_set(err, "report: version %u: only %d is known here",
-		    in[head - 1], REPORT_VERSION);
-	w = (struct wire_in){ .p = in + head, .end = in + len };
-	get_report(&w, r);
-	if (w.bad)
-		rc = err_set(err, "report: cut off or malformed at byte %zu of %zu",
-		    (size_t)(w.p - in), len);
-	else if (w.p != w.end)
-		rc = err_set(err, "report: %zu bytes after its end",
-		    (size_t)(w.end - w.p));
-	else
-		rc = report_check(r, err);
+	*r = w.head;
+	while (rc >= 0 && (rc = step(&w, err)) > 0) {
+		*report_add(r) = w.row;
+		w.row.rtt = (struct sketch){ 0 }; /* moved */
+	}
+	if (rc == 0 && !w.ordered)
+		rc = report_check_twice(r, err);
 	if (rc < 0)
 		report_fini(r);
+	report_walk_fini(&w);
 	return rc;
 }

@@ -14,22 +14,27 @@ wire_get_byte(struct wire_in *in)
 }
 
 uint64_t
-wire_get_uint(struct wire_in *in, uint64_t max)
+wire_get_long(struct wire_in *in, uint64_t max)
 {
+	const uint8_t *p = in->p;
 	uint64_t v = 0;
 	unsigned shift = 0;
-	uint8_t byte;
+	uint8_t byte = 0x80;
 
-	do {
-		byte = wire_get_byte(in);
+	if (in->bad)
+		return 0;
+	while ((byte & 0x80) && shift < 64 && p < in->end) {
+		byte = *p++;
 		/* The tenth byte has room for bit 63 only. */
 		if (shift == 63 && byte > 1)
 			in->bad = true;
 		v |= (uint64_t)(byte & 0x7f) << shift;
 		shift += 7;
-	} while (!in->bad && (byte & 0x80));
-	/* A last byte of 0 adds nothing: there was a shorter form. */
-	if ((shift > 7 && byte == 0) || v > max)
+	}
+	in->p = p;
+	/* Unfinished; or a last byte of 0, which adds nothing: there was a shorter
+	 * form. */
+	if ((byte & 0x80) || (shift > 7 && byte == 0) || v > max)
 		in->bad = true;
 	return in->bad ? 0 : v;
 }
@@ -69,7 +74,7 @@ wire_put_byte(struct wire_out *out, uint8_t v)
 }
 
 void
-wire_put_uint(struct wire_out *out, uint64_t v)
+wire_put_long(struct wire_out *out, uint64_t v)
 {
 	for (; v >= 0x80; v >>= 7)
 		wire_put_byte(out, (uint8_t)(v | 0x80));

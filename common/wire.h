@@ -27,17 +27,40 @@ struct wire_out {
 
 /* Every get returns 0, or "", if it fails or has failed before. */
 uint8_t wire_get_byte(struct wire_in *in);
-/* A varint; one above max is a failure. */
-uint64_t wire_get_uint(struct wire_in *in, uint64_t max);
 /* Eight bytes, most significant first: for random numbers, which varints lengthen. */
 uint64_t wire_get_u64(struct wire_in *in);
 /* A length byte and as many characters, none of them 0; with its end fits into size. */
 void wire_get_string(struct wire_in *in, char *text, size_t size);
 
 void wire_put_byte(struct wire_out *out, uint8_t v);
-void wire_put_uint(struct wire_out *out, uint64_t v);
 void wire_put_u64(struct wire_out *out, uint64_t v);
 void wire_put_string(struct wire_out *out, const char *text); /* at most 255 long */
+
+/* wire_get_uint() and wire_put_uint() of any length. */
+uint64_t wire_get_long(struct wire_in *in, uint64_t max);
+void wire_put_long(struct wire_out *out, uint64_t v);
+
+/*
+ * A varint; one above max is a failure.  Inline, as is its counterpart, for the short
+ * ones: of the 15 numbers of a row 12 are one byte, and a collector reads 60 million a
+ * second.
+ */
+static inline uint64_t
+wire_get_uint(struct wire_in *in, uint64_t max)
+{
+	if (!in->bad && in->p < in->end && *in->p < 0x80 && *in->p <= max)
+		return *in->p++;
+	return wire_get_long(in, max);
+}
+
+static inline void
+wire_put_uint(struct wire_out *out, uint64_t v)
+{
+	if (v < 0x80 && !out->bad && out->p < out->end)
+		*out->p++ = (uint8_t)v;
+	else
+		wire_put_long(out, v);
+}
 
 static inline size_t
 wire_in_left(const struct wire_in *in)
