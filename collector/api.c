@@ -208,8 +208,8 @@ post_done(struct writer_job *job)
 		if (job->report.fate == STORE_NEW) {
 			nodes_accepted(node, &post->ingest.report,
 			    post->ingest.skew_ns);
-			matrix_add(post->api->matrix, post->ingest.node,
-			    &post->ingest.report);
+			matrix_add_body(post->api->matrix, post->ingest.node,
+			    job->report.body, job->report.len);
 		} else {
 			nodes_duplicate(node);
 		}

@@ -38,8 +38,11 @@
 /* A body over the limit is still read to its end, up to here: a client that has its
  * connection reset in the midst of sending never sees the 413. */
 #define DRAIN_MAX (8u * 1024 * 1024)
-/* Bodies of all requests together, and thereby what can wait for the store. */
-#define BODIES_MAX   ((size_t)256 * 1024 * 1024)
+/*
+ * Bodies of all requests together, and thereby what can wait for the store: a report of
+ * each of 1,000 nodes, of 40 kB in a buffer of 64, and half as much again.
+ */
+#define BODIES_MAX   ((size_t)96 * 1024 * 1024)
 #define BUSY_RETRY_S 5u
 
 #define TOO_LARGE "the body is larger than a report may be: send fewer rows"

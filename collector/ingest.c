@@ -22,56 +22,69 @@ is_type(const char *content_type, const char *type)
 	return *content_type == '\0' || *content_type == ';';
 }
 
+/* JSON becomes the binary form, which is what is kept. */
 static unsigned
-decode(const struct ingest_in *in, struct ingest *out, struct err *err)
+from_json(const struct ingest_in *in, struct ingest *out, struct err *err)
 {
-	if (is_type(in->content_type, REPORT_MEDIA_TYPE)) {
-		if (report_decode(&out->report, in->body, in->len, err) < 0)
-			return 400;
-		return 0;
-	}
-	if (!is_type(in->content_type, "application/json")) {
-		(void)err_set(err,
-		    "Content-Type: %.80s: send " REPORT_MEDIA_TYPE
-		    " or application/json",
-		    in->content_type ? in->content_type : "not given");
-		return 415;
-	}
-	if (report_from_json(&out->report, (const char *)in->body, in->len, err) < 0)
+	struct report r;
+
+	if (report_from_json(&r, (const char *)in->body, in->len, err) < 0)
 		return 400;
 	out->binary = mem_alloc(REPORT_BYTES_MAX);
-	out->binary_len = report_encode(&out->report, out->binary, REPORT_BYTES_MAX);
-	if (out->binary_len == 0) {
+	out->binary_len = report_encode(&r, out->binary, REPORT_BYTES_MAX);
+	if (out->binary_len == 0)
 		(void)err_set(err, "report of %s: larger than %d bytes in binary",
-		    out->report.node, REPORT_BYTES_MAX);
+		    r.node, REPORT_BYTES_MAX);
+	report_fini(&r);
+	if (out->binary_len == 0)
 		return 413;
-	}
 	/* It may wait in the queue: give back what the estimate was too large by. */
 	out->binary = mem_grow(out->binary, out->binary_len, 1);
 	return 0;
 }
 
-static unsigned
-check_peers(const struct roster *roster, const struct ingest *in, struct err *err)
+static int
+check_peer(const struct roster *roster, const struct report_walk *w, size_t *rank,
+    struct err *err)
 {
-	for (size_t i = 0; i < in->report.n_rows; i++) {
-		const char *peer = in->report.rows[i].peer;
-		size_t dst = roster_find(roster, peer);
+	const char *peer = w->row.peer;
 
-		if (dst == SIZE_MAX) {
-			(void)err_set(err,
-			    "report of %s: row %zu: %s is not in the collector's mesh "
-			    "file",
-			    in->report.node, i, peer);
-			return 400;
-		}
-		if (dst == in->node) {
-			(void)err_set(err, "report of %s: row %zu: the node itself",
-			    in->report.node, i);
-			return 400;
-		}
-	}
-	return 0;
+	*rank = roster_rank(roster, peer, *rank);
+	if (*rank == SIZE_MAX)
+		return err_set(err,
+		    "report of %s: row %zu: %s is not in the collector's mesh file",
+		    w->head.node, w->n_rows - 1, peer);
+	return 0; /* nor is it the node itself, by report_check_row() */
+}
+
+/* Whose it is, says the address that it came from. */
+static int
+check_node(const struct roster *roster, const struct ingest *in, struct err *err)
+{
+	const char *name = roster->mesh->nodes[in->node].name;
+
+	if (strcmp(in->report.node, name) == 0)
+		return 0;
+	return err_set(err,
+	    "the report is of node %s, the address that it came from is of %s",
+	    in->report.node, name);
+}
+
+static int
+check(const struct roster *roster, const uint8_t *body, size_t len, struct ingest *out,
+    struct err *err)
+{
+	struct report_walk w = { 0 };
+	size_t rank = 0;
+	int r = report_walk_start(&w, body, len, err);
+
+	out->report = w.head;
+	if (r == 0)
+		r = check_node(roster, out, err);
+	while (r >= 0 && (r = report_walk_next(&w, err)) > 0)
+		r = check_peer(roster, &w, &rank, err);
+	report_walk_fini(&w);
+	return r;
 }
 
 /*
@@ -102,7 +115,6 @@ ingest_parse(const struct roster *roster, const struct ingest_in *in,
     struct ingest *out, struct err *err)
 {
 	char text[ADDR_TEXT_MAX];
-	const char *name;
 	unsigned status;
 
 	*out = (struct ingest){ .node = mesh_find_address(roster->mesh, &in->peer) };
@@ -115,24 +127,26 @@ ingest_parse(const struct roster *roster, const struct ingest_in *in,
 		    text, roster->mesh->name);
 		return 403;
 	}
-	status = decode(in, out, err);
-	if (status)
-		return status;
-	name = roster->mesh->nodes[out->node].name;
-	if (strcmp(out->report.node, name) != 0) {
+	if (is_type(in->content_type, "application/json")) {
+		status = from_json(in, out, err);
+		if (status)
+			return status;
+	} else if (!is_type(in->content_type, REPORT_MEDIA_TYPE)) {
 		(void)err_set(err,
-		    "the report is of node %s, the address that it came from is of %s",
-		    out->report.node, name);
-		return 400;
+		    "Content-Type: %.80s: send " REPORT_MEDIA_TYPE
+		    " or application/json",
+		    in->content_type ? in->content_type : "not given");
+		return 415;
 	}
-	status = check_peers(roster, out, err);
-	return status ? status : check_time(in, out, err);
+	if (check(roster, out->binary ? out->binary : in->body,
+		out->binary ? out->binary_len : in->len, out, err) < 0)
+		return 400;
+	return check_time(in, out, err);
 }
 
 void
 ingest_fini(struct ingest *ingest)
 {
-	report_fini(&ingest->report);
 	free(ingest->binary);
 	ingest->binary = NULL;
 }

@@ -27,7 +27,7 @@ struct ingest_in {
 
 struct ingest {
 	size_t node; /* index into the mesh; SIZE_MAX if the peer is none */
-	struct report report;
+	struct report report; /* its head: the rows stay bytes, a tenth of the size */
 	uint8_t *binary; /* owned; the report's binary form if it came as JSON */
 	size_t binary_len;
 	int64_t skew_ns;

@@ -13,6 +13,8 @@
 struct roster {
 	const struct mesh *mesh; /* borrowed */
 	size_t *by_name;	 /* owned; indices into the mesh's nodes, by name */
+	size_t *rank;		 /* owned; of each node, its place in by_name */
+	char (*names)[MESH_NAME_MAX]; /* owned; by rank, side by side for the cache */
 };
 
 void roster_init(struct roster *r, const struct mesh *mesh);
@@ -20,5 +22,11 @@ void roster_fini(struct roster *r);
 
 /* Index into the mesh's nodes, or SIZE_MAX. */
 size_t roster_find(const struct roster *r, const char *name);
+
+/*
+ * Its rank by name, or SIZE_MAX.  near: the rank found last, 0 at first: names that are
+ * asked for in order, as a report has them, cost one comparison each.
+ */
+size_t roster_rank(const struct roster *r, const char *name, size_t near);
 
 #endif

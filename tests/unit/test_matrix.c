@@ -2,7 +2,7 @@
 /*
  * The matrix: what a query sees of the rows that came in, by time, against the rows
  * themselves; and the gaps and states of the nodes that sent them.
- * links: collector/matrix.c collector/roster.c collector/nodes.c
+ * links: collector/matrix.c collector/packed.c collector/roster.c collector/nodes.c
  */
 #include "collector/matrix.h"
 
@@ -46,7 +46,7 @@ static const struct matrix_key hkg_nrt = { HKG, NRT, PATH_HUB };
 
 /* What is seen of hkg to nrt, over the window before second now. */
 static bool
-see(const struct matrix *m, int64_t now, int64_t window_s, struct report_row *row)
+see(struct matrix *m, int64_t now, int64_t window_s, struct report_row *row)
 {
 	struct wall last, since = { T0 + (now - window_s) * NS_PER_S };
 
@@ -238,13 +238,105 @@ test_saturation(void **state)
 	matrix_free(m);
 }
 
+/* As bytes, as a struct and with the rows out of order: it comes to the same. */
+static void
+test_body(void **state)
+{
+	struct seed seed = seed_new("test_body");
+	struct matrix *a = matrix_new(&roster, WINDOW),
+		      *b = matrix_new(&roster, WINDOW);
+	static const char *const peers[] = { "dub", "nrt" };
+	static uint8_t body[65536];
+
+	(void)state;
+	for (int i = 0; i < 200; i++) {
+		struct report r = { .node = "hkg",
+			.start.ns = T0 + seed_below(&seed, 300) * NS_PER_S,
+			.length_ms = 10000 };
+
+		for (uint32_t k = seed_below(&seed, 2 * PATH_COUNT); k < 2 * PATH_COUNT;
+		     k++) {
+			struct report_row *row;
+
+			if (seed_below(&seed, 3) == 0)
+				continue;
+			row = report_add(&r);
+			(void)strcpy(row->peer, peers[k / PATH_COUNT]);
+			row->path = (enum path)(k % PATH_COUNT);
+			row->sent = 10;
+			random_row(row, &seed, 50, seed_below(&seed, 11));
+		}
+		if (r.n_rows > 1 && i % 2) {
+			struct report_row swap = r.rows[0];
+
+			r.rows[0] = r.rows[r.n_rows - 1];
+			r.rows[r.n_rows - 1] = swap;
+		}
+		matrix_add(a, HKG, &r);
+		matrix_add_body(b, HKG, body, report_encode(&r, body, sizeof(body)));
+		report_fini(&r);
+	}
+	for (size_t k = 0; k < 2 * PATH_COUNT; k++) {
+		struct matrix_key key = { HKG, 1 + k / PATH_COUNT,
+			(enum path)(k % PATH_COUNT) };
+		struct report_row x = { 0 }, y = { 0 };
+		struct wall xlast, ylast, since = { T0 };
+
+		assert_true(matrix_get(a, &key, since, &x, &xlast));
+		assert_true(matrix_get(b, &key, since, &y, &ylast));
+		assert_true(row_equal(&x, &y));
+		assert_true(x.sent > 100);
+		assert_int_equal(xlast.ns, ylast.ns);
+		sketch_fini(&x.rtt);
+		sketch_fini(&y.rtt);
+	}
+	matrix_free(a);
+	matrix_free(b);
+}
+
+/* Each row knows its own newest report, whatever came for its neighbours. */
+static void
+test_last(void **state)
+{
+	static const int64_t rtt[] = { 1000000 };
+	static const int64_t at[] = { 5, 9, 1, 7 };
+	struct matrix *m = matrix_new(&roster, WINDOW);
+	struct report_row row = { 0 };
+	struct wall last, since = { T0 };
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		struct report r = { .node = "hkg", .length_ms = 1000 };
+		struct report_row *in = report_add(&r);
+
+		r.start.ns = T0 + at[i] * NS_PER_S;
+		(void)strcpy(in->peer, "dub");
+		in->path = (enum path)(i % 2);
+		in->sent = 1;
+		row_of_samples(in, rtt, 1);
+		matrix_add(m, HKG, &r);
+		report_fini(&r);
+	}
+	for (size_t i = 0; i < 2; i++) {
+		struct matrix_key key = { HKG, DUB, (enum path)i };
+
+		assert_true(matrix_get(m, &key, since, &row, &last));
+		assert_int_equal(row.sent, 2);
+		assert_int_equal(last.ns, T0 + (i ? 9 : 5) * NS_PER_S);
+	}
+	sketch_fini(&row.rtt);
+	matrix_free(m);
+}
+
 static void
 test_slots(void **state)
 {
 	(void)state;
 	assert_int_equal(matrix_slots(12), 30);
-	assert_int_equal(matrix_slots(200), 30);
-	assert_int_equal(matrix_slots(1000), 6);
+	assert_int_equal(matrix_slots(250), 30);
+	assert_int_equal(matrix_slots(500), 8);
+	assert_int_equal(matrix_slots(1000), 2);
+	assert_int_equal(matrix_slots(10000), 1);
 }
 
 /* Sequences of (boot, seq, start in windows), and the gaps after them. */
@@ -340,6 +432,8 @@ main(void)
 		cmocka_unit_test(test_window),
 		cmocka_unit_test(test_random),
 		cmocka_unit_test(test_saturation),
+		cmocka_unit_test(test_body),
+		cmocka_unit_test(test_last),
 		cmocka_unit_test(test_slots),
 		cmocka_unit_test(test_gaps),
 		cmocka_unit_test(test_states),
