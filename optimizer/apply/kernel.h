@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel in our own words: everything that `meshopt apply` reads from it and the
- * few things that it changes.  A handle knows the name of one interface, the direct
- * one, and the calls that change something take no other: the hub interface cannot be
- * written, which the real implementation also asserts on every message that it sends.
+ * The kernel in our own words: everything that `meshopt apply` and netd read from it
+ * and the few things that they change.  A handle knows the name of one interface, the
+ * direct one, and the calls that change something take no other: the hub interface
+ * cannot be written, which the real implementation also asserts on every message that
+ * it sends.
  *
- * kernel_nl.c, kernel_wg.c, kernel_parse.c and kernel_route.c implement it by netlink;
+ * The kernel_*.c implement it by netlink;
  * tests/fakes/kernel.c stands in for them in unit tests.  Calls return 0 or -errno.
  */
 #ifndef OPTIMIZER_APPLY_KERNEL_H
@@ -41,14 +42,17 @@ struct kernel_link {
 struct kernel_addr {
 	unsigned ifindex;
 	struct prefix prefix; /* the address with its mask */
+	struct prefix peer;   /* the other end, if one was given; else family 0 */
+	uint32_t lease_s;     /* until the kernel removes it; 0 = never */
 };
 
 struct kernel_peer {
 	struct wgkey key;
 	struct addr endpoint; /* family 0 = none known */
 	uint16_t port;
-	uint16_t keepalive_s;	/* 0 = off */
-	struct wall handshake;	/* the latest; 0 = never */
+	uint16_t keepalive_s;  /* 0 = off */
+	struct wall handshake; /* the latest; 0 = never */
+	uint64_t rx_bytes, tx_bytes;
 	struct prefix *allowed; /* owned */
 	size_t n_allowed;
 };
@@ -71,8 +75,25 @@ struct kernel_route {
 	uint32_t metric;
 	unsigned ifindex; /* 0: several ways or none */
 	bool gateway;
-	struct addr src; /* preferred source, family 0 = none */
+	struct addr src;    /* preferred source, family 0 = none */
+	uint32_t expires_s; /* IPv6: until the kernel removes it; 0 = never */
 };
+
+/*
+ * A way to a prefix that the kernel itself takes away when nobody renews it.  IPv4 has
+ * no route that expires, so it is our address once more, with the prefix as its other
+ * end and a lifetime: the kernel makes the route with it, metric 0 and source and all,
+ * and removes both.  IPv6: a route of ours that expires.
+ */
+struct kernel_lease {
+	struct addr own;
+	struct prefix prefix;
+	uint32_t seconds;
+};
+
+/* A leased route wins over a permanent one while both are there: lower is better. */
+#define KERNEL_LEASE_METRIC 40 /* IPv6; IPv4: 0 */
+#define KERNEL_ROUTE_METRIC 50
 
 /* What is to be added to a peer, or the peer itself; nothing is ever taken from it. */
 struct kernel_peer_change {
@@ -131,5 +152,30 @@ int kernel_peer_set(struct kernel *k, const struct kernel_peer_change *change);
 /* -EEXIST when the table has that prefix already.  ifindex is filled in here. */
 int kernel_route_add(struct kernel *k, const struct kernel_route *route);
 int kernel_route_del(struct kernel *k, const struct kernel_route *route);
+
+/* Take this one peer away, with its prefixes; success if it is not there. */
+int kernel_peer_remove(struct kernel *k, const struct wgkey *key);
+
+/* Make it or renew it. */
+int kernel_lease_set(struct kernel *k, const struct kernel_lease *lease);
+/* -EADDRNOTAVAIL or -ESRCH when there is none.  seconds is not looked at. */
+int kernel_lease_del(struct kernel *k, const struct kernel_lease *lease);
+
+/* How many messages that change something were sent since kernel_open(). */
+uint64_t kernel_changes(struct kernel *k);
+
+/* --- being told --- */
+
+/*
+ * Links, addresses and routes as they change; WireGuard tells nobody anything.  *fd is
+ * for poll(2) and belongs to k.
+ */
+int kernel_monitor(struct kernel *k, int *fd);
+
+/*
+ * Read what there is: 1 = something happened to a link or to one of these two
+ * interfaces, 0 = nothing of the sort, -ENOBUFS = some of it was lost, read all anew.
+ */
+int kernel_monitor_read(struct kernel *k, const unsigned ifindex[2]);
 
 #endif

@@ -63,6 +63,8 @@ kernel_close(struct kernel *k)
 		return;
 	hang_up(k, KERNEL_NL_ROUTE);
 	hang_up(k, KERNEL_NL_GENERIC);
+	if (k->monitor)
+		(void)mnl_socket_close(k->monitor); /* was only read */
 	if (k->fib)
 		fib_close(k->fib);
 	explicit_bzero(k->buf, KERNEL_NL_BUFFER);
@@ -199,10 +201,20 @@ kernel_nl_ask(struct kernel *k, enum kernel_nl_bus bus, struct nlmsghdr *request
 int
 kernel_nl_change(struct kernel *k, enum kernel_nl_bus bus, struct nlmsghdr *request)
 {
-	assert(kernel_nl_names(request, k->wg_family, k->direct,
-	    if_nametoindex(k->direct)));
+	/* In a daemon's life an interface can go at any moment: that is no bug of ours.
+	 */
+	if (!kernel_nl_names(request, k->wg_family, k->direct,
+		if_nametoindex(k->direct)))
+		return -EXDEV;
 	request->nlmsg_flags |= NLM_F_ACK;
+	k->changes++;
 	return converse(k, bus, request, NULL, NULL);
+}
+
+uint64_t
+kernel_changes(struct kernel *k)
+{
+	return k->changes;
 }
 
 static int
@@ -250,57 +262,4 @@ kernel_nl_walk(const void *buf, size_t len, const struct nlmsghdr *request,
 			return rc;
 	}
 	return left != 0 ? -EBADMSG : 1;
-}
-
-/* Every attribute of this kind after offset bytes equals value. */
-static bool
-only(const struct nlmsghdr *nlh, size_t offset, uint16_t type, const void *value,
-    size_t len)
-{
-	struct kernel_nl_attrs attrs = kernel_nl_attrs(nlh, offset);
-	const struct nlattr *attr;
-	bool found = false;
-
-	while ((attr = kernel_nl_next(&attrs))) {
-		if (mnl_attr_get_type(attr) != type)
-			continue;
-		if (mnl_attr_get_payload_len(attr) < len ||
-		    memcmp(mnl_attr_get_payload(attr), value, len) != 0)
-			return false;
-		found = true;
-	}
-	return found;
-}
-
-bool
-kernel_nl_names(const struct nlmsghdr *request, uint16_t wg_family, const char *ifname,
-    unsigned ifindex)
-{
-	const struct ifinfomsg *link = mnl_nlmsg_get_payload(request);
-	const struct ifaddrmsg *addr = mnl_nlmsg_get_payload(request);
-	const struct genlmsghdr *genl = mnl_nlmsg_get_payload(request);
-
-	if (wg_family != 0 && request->nlmsg_type == wg_family)
-		return genl->cmd == WG_CMD_SET_DEVICE &&
-		       only(request, sizeof(*genl), WGDEVICE_A_IFNAME, ifname,
-			   strlen(ifname) + 1);
-	switch (request->nlmsg_type) {
-	case RTM_NEWLINK:
-		/* A new one by its name, an existing one by its index. */
-		if (link->ifi_index == 0)
-			return request->nlmsg_flags & NLM_F_EXCL &&
-			       only(request, sizeof(*link), IFLA_IFNAME, ifname,
-				   strlen(ifname) + 1);
-		return ifindex != 0 && link->ifi_index == (int)ifindex;
-	case RTM_DELLINK:
-		return ifindex != 0 && link->ifi_index == (int)ifindex;
-	case RTM_NEWADDR:
-		return ifindex != 0 && addr->ifa_index == ifindex;
-	case RTM_NEWROUTE:
-	case RTM_DELROUTE:
-		return ifindex != 0 && only(request, sizeof(struct rtmsg), RTA_OIF,
-					   &(uint32_t){ ifindex }, sizeof(uint32_t));
-	default:
-		return false;
-	}
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What kernel_nl.c, kernel_wg.c, kernel_parse.c and kernel_route.c share: the sockets,
- * one conversation at a time, and the reading of replies.  No other file includes this
- * but their tests.
+ * What the kernel_*.c share: the sockets, one conversation at a time, and the reading
+ * of replies.  No other file includes this but their tests.
  */
 #ifndef OPTIMIZER_APPLY_KERNEL_NL_H
 #define OPTIMIZER_APPLY_KERNEL_NL_H
@@ -24,6 +23,8 @@
 struct kernel {
 	char direct[IF_NAMESIZE];
 	struct mnl_socket *sock[2]; /* by enum kernel_nl_bus; NULL until needed */
+	struct mnl_socket *monitor; /* NULL unless kernel_monitor() was called */
+	uint64_t changes;
 	uint32_t seq;
 	uint16_t wg_family; /* 0 = not looked up, or absent */
 	struct fib *fib;
@@ -62,13 +63,18 @@ int kernel_nl_dump(struct kernel *k, const struct kernel_nl_dump *dump);
 int kernel_nl_ask(struct kernel *k, enum kernel_nl_bus bus, struct nlmsghdr *request,
     kernel_nl_cb *each, void *ctx);
 
-/* A change: sent only if it names the direct interface and nothing else. */
+/*
+ * A change: sent only if it names the direct interface and nothing else, else -EXDEV,
+ * which is also what a change gets whose interface has just been replaced.
+ */
 int kernel_nl_change(struct kernel *k, enum kernel_nl_bus bus,
     struct nlmsghdr *request);
 
 /*
  * Does this request change the interface of that name and index (0 = does not exist
- * yet) and no other?  wg_family: the message type of WireGuard's requests.
+ * yet) and no other, and is it a change that we make?  Never a REPLACE flag, at most
+ * one peer, no route in place of another, no address but one that is a lease.
+ * wg_family: the message type of WireGuard's requests.
  */
 bool kernel_nl_names(const struct nlmsghdr *request, uint16_t wg_family,
     const char *ifname, unsigned ifindex);
@@ -111,7 +117,7 @@ kernel_nl_next(struct kernel_nl_attrs *attrs)
 	return attr;
 }
 
-/* --- kernel_parse.c: one message of a reply into a struct --- */
+/* --- kernel_parse*.c: one message of a reply into a struct --- */
 
 /*
  * Add a message of a GET_DEVICE dump to *dev, which starts zeroed.  Peers that the
@@ -125,5 +131,9 @@ int kernel_parse_link(const struct nlmsghdr *nlh, struct kernel_link *out);
 int kernel_parse_addr(const struct nlmsghdr *nlh, struct kernel_addr *out);
 int kernel_parse_route(const struct nlmsghdr *nlh, struct kernel_route *out);
 int kernel_parse_family(const struct nlmsghdr *nlh, uint16_t *out);
+
+/* A fixed-size attribute; longer ones are cut, shorter ones refused.  0 or -EBADMSG. */
+int kernel_parse_bytes(const struct nlattr *attr, void *out, size_t len);
+int kernel_parse_ip(const struct nlattr *attr, uint8_t family, struct addr *out);
 
 #endif

@@ -317,12 +317,24 @@ change_route(struct kernel *k, uint16_t type, uint16_t flags,
 		mnl_attr_put_u32(nlh, RTA_PRIORITY, route->metric);
 	if (route->src.family)
 		mnl_attr_put(nlh, RTA_PREFSRC, addr_bytes(&route->src), route->src.b);
+	if (type == RTM_NEWROUTE && route->expires_s)
+		mnl_attr_put_u32(nlh, RTA_EXPIRES, route->expires_s);
 	return kernel_nl_change(k, KERNEL_NL_ROUTE, nlh);
 }
 
 int
 kernel_route_add(struct kernel *k, const struct kernel_route *route)
 {
+	int rc;
+
+	/*
+	 * One that expires and is there already, the same in all else, gets the new
+	 * time and EEXIST for an answer.  Nothing else is ever touched without EXCL.
+	 */
+	if (route->expires_s) {
+		rc = change_route(k, RTM_NEWROUTE, NLM_F_CREATE, route);
+		return rc == -EEXIST ? 0 : rc;
+	}
 	return change_route(k, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, route);
 }
 

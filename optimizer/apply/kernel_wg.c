@@ -210,3 +210,23 @@ kernel_peer_set(struct kernel *k, const struct kernel_peer_change *change)
 	mnl_attr_nest_end(nlh, peers);
 	return kernel_nl_change(k, KERNEL_NL_GENERIC, nlh);
 }
+
+int
+kernel_peer_remove(struct kernel *k, const struct wgkey *key)
+{
+	uint8_t buf[KERNEL_NL_REQUEST];
+	struct nlattr *peers, *peer;
+	struct nlmsghdr *nlh;
+	int rc = find_family(k);
+
+	if (rc < 0)
+		return rc;
+	nlh = wg_request(k, buf, WG_CMD_SET_DEVICE, k->direct);
+	peers = mnl_attr_nest_start(nlh, WGDEVICE_A_PEERS);
+	peer = mnl_attr_nest_start(nlh, 0);
+	mnl_attr_put(nlh, WGPEER_A_PUBLIC_KEY, sizeof(*key), key);
+	mnl_attr_put_u32(nlh, WGPEER_A_FLAGS, WGPEER_F_REMOVE_ME);
+	mnl_attr_nest_end(nlh, peer);
+	mnl_attr_nest_end(nlh, peers);
+	return kernel_nl_change(k, KERNEL_NL_GENERIC, nlh);
+}

@@ -181,6 +181,8 @@ check_same(struct check *c, const char *peer, const struct prefix *prefix)
 		if (route->dst.len != prefix->len ||
 		    !addr_equal(&route->dst.addr, &prefix->addr))
 			continue;
+		if (state_leased(c->state, route))
+			continue;
 		if (!state_ours(c->state, route))
 			fault(c,
 			    "%s: somebody else's route to exactly %s is there (by %s, "

@@ -5,6 +5,7 @@
 #include "optimizer/apply/state.h"
 
 #include <errno.h>
+#include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,6 +136,19 @@ same(const struct prefix *a, const struct prefix *b)
 	return a->len == b->len && addr_equal(&a->addr, &b->addr);
 }
 
+bool
+state_leased(const struct state *state, const struct kernel_route *route)
+{
+	for (size_t i = 0; i < state->n_addrs; i++) {
+		const struct kernel_addr *addr = &state->addrs[i];
+
+		if (addr->peer.addr.family && addr->ifindex == route->ifindex &&
+		    route->protocol == RTPROT_KERNEL && same(&addr->peer, &route->dst))
+			return true;
+	}
+	return false;
+}
+
 const struct kernel_route *
 state_route(const struct state *state, const struct prefix *prefix)
 {
@@ -156,7 +170,7 @@ state_fallback(const struct state *state, const struct prefix *prefix)
 		const struct kernel_route *route = &state->routes[i];
 
 		if (route->dst.len >= prefix->len || state_ours(state, route) ||
-		    !prefix_covers(&route->dst, prefix))
+		    state_leased(state, route) || !prefix_covers(&route->dst, prefix))
 			continue;
 		if (!best || route->dst.len > best->dst.len ||
 		    (route->dst.len == best->dst.len && route->metric < best->metric))
@@ -169,7 +183,8 @@ bool
 state_has_addr(const struct state *state, const struct addr *addr)
 {
 	for (size_t i = 0; i < state->n_addrs; i++) {
-		if (addr_equal(&state->addrs[i].prefix.addr, addr))
+		if (state->addrs[i].peer.addr.family == 0 &&
+		    addr_equal(&state->addrs[i].prefix.addr, addr))
 			return true;
 	}
 	return false;

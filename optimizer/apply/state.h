@@ -33,10 +33,13 @@ void state_fini(struct state *state);
 const struct kernel_peer *state_peer(const struct state *state,
     const struct wgkey *key);
 
-/* Is this route one that we made? */
+/* Is this route one that we made?  Leases of IPv4 are the kernel's own routes. */
 bool state_ours(const struct state *state, const struct kernel_route *route);
 
-/* Our route for exactly this prefix, or NULL. */
+/* Did it come with an address of ours that has this prefix as its other end? */
+bool state_leased(const struct state *state, const struct kernel_route *route);
+
+/* Our route for exactly this prefix, or NULL; no lease of IPv4. */
 const struct kernel_route *state_route(const struct state *state,
     const struct prefix *prefix);
 
@@ -44,6 +47,7 @@ const struct kernel_route *state_route(const struct state *state,
 const struct kernel_route *state_fallback(const struct state *state,
     const struct prefix *prefix);
 
+/* A lease has our address too, but only for a while: it does not count. */
 bool state_has_addr(const struct state *state, const struct addr *addr);
 
 #endif

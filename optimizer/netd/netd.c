@@ -16,7 +16,7 @@
 /* Sizes that only a layout without padding can have. */
 static_assert(sizeof(struct netd_request) == 64, "request");
 static_assert(sizeof(struct netd_reply) == 16 + NETD_TEXT_MAX, "reply");
-static_assert(sizeof(struct netd_node) == 76 + 4 + NETD_FOREIGN_MAX, "node");
+static_assert(sizeof(struct netd_node) == 80 + NETD_FOREIGN_MAX, "node");
 static_assert(sizeof(struct netd_self) == 72 + NETD_VERDICT_MAX, "self");
 
 /* What a verb takes beside its name. */
@@ -159,7 +159,7 @@ node_ok(const struct netd_node *r, size_t n_nodes)
 {
 	return r->node < n_nodes && index_ok(r->via, n_nodes) &&
 	       index_ok(r->holder, n_nodes) && r->path < NETD_PATHS &&
-	       r->peer < NETD_PEERS && r->zero == 0 &&
+	       r->peer < NETD_PEERS && r->zero == 0 && r->reserved == 0 &&
 	       (r->family == 0 || r->family == AF_INET || r->family == AF_INET6) &&
 	       !(r->flags & ~NETD_NODE_FLAGS) && r->handshake_age_ms >= -1 &&
 	       text_ok(r->foreign, sizeof(r->foreign));

@@ -160,6 +160,7 @@ struct netd_node {
 	uint8_t zero;
 	uint16_t port;
 	uint16_t flags;
+	uint32_t reserved;
 	int64_t handshake_age_ms; /* of its own peer; -1 = never */
 	uint64_t rx_bytes, tx_bytes;
 	uint8_t addr[16];

@@ -78,6 +78,67 @@ fake_changes(void)
 	return sum;
 }
 
+void
+fake_drop_route(size_t i)
+{
+	/* The order is kept: tests compare whole tables. */
+	fake.n_routes--;
+	memmove(&fake.routes[i], &fake.routes[i + 1],
+	    (fake.n_routes - i) * sizeof(fake.routes[0]));
+	memmove(&fake.route_until[i], &fake.route_until[i + 1],
+	    (fake.n_routes - i) * sizeof(fake.route_until[0]));
+	memset(&fake.routes[fake.n_routes], 0, sizeof(fake.routes[0]));
+}
+
+/* The route that came with an address goes with it. */
+void
+fake_drop_addr(size_t i)
+{
+	for (size_t r = 0; r < fake.n_routes; r++) {
+		const struct prefix *dst = &fake.routes[r].dst;
+
+		if (fake.routes[r].protocol == RTPROT_KERNEL &&
+		    fake.routes[r].ifindex == fake.addrs[i].ifindex &&
+		    dst->len == fake.addrs[i].peer.len &&
+		    addr_equal(&dst->addr, &fake.addrs[i].peer.addr)) {
+			fake_drop_route(r);
+			break;
+		}
+	}
+	fake.n_addrs--;
+	memmove(&fake.addrs[i], &fake.addrs[i + 1],
+	    (fake.n_addrs - i) * sizeof(fake.addrs[0]));
+	memmove(&fake.addr_until[i], &fake.addr_until[i + 1],
+	    (fake.n_addrs - i) * sizeof(fake.addr_until[0]));
+}
+
+static uint32_t
+seconds_left(struct mono until)
+{
+	return (uint32_t)((mono_diff(until, fake.now) + NS_PER_S - 1) / NS_PER_S);
+}
+
+void
+fake_expire(void)
+{
+	for (size_t i = fake.n_addrs; i-- > 0;) {
+		if (fake.addrs[i].lease_s == 0)
+			continue;
+		if (mono_diff(fake.addr_until[i], fake.now) <= 0)
+			fake_drop_addr(i);
+		else
+			fake.addrs[i].lease_s = seconds_left(fake.addr_until[i]);
+	}
+	for (size_t i = fake.n_routes; i-- > 0;) {
+		if (fake.routes[i].expires_s == 0)
+			continue;
+		if (mono_diff(fake.route_until[i], fake.now) <= 0)
+			fake_drop_route(i);
+		else
+			fake.routes[i].expires_s = seconds_left(fake.route_until[i]);
+	}
+}
+
 int
 kernel_open(const char *direct, struct kernel **out, struct err *err)
 {
@@ -123,6 +184,7 @@ int
 kernel_addrs(struct kernel *k, unsigned ifindex, struct kernel_addr **out, size_t *n)
 {
 	(void)k;
+	fake_expire();
 	*out = mem_array(fake.n_addrs, sizeof(**out));
 	*n = 0;
 	for (size_t i = 0; i < fake.n_addrs; i++) {
@@ -189,6 +251,7 @@ int
 kernel_routes(struct kernel *k, struct kernel_route **out, size_t *n)
 {
 	(void)k;
+	fake_expire();
 	*out = mem_array(fake.n_routes, sizeof(**out));
 	*n = fake.n_routes;
 	memcpy(*out, fake.routes, *n * sizeof(**out));
@@ -201,13 +264,16 @@ kernel_lookup(struct kernel *k, const struct addr *addr, unsigned *ifindex)
 	const struct kernel_route *best = NULL;
 
 	(void)k;
+	fake_expire();
 	for (size_t i = 0; i < fake.n_routes; i++) {
 		const struct kernel_route *route = &fake.routes[i];
 
 		if (fake.rule_wins && route->ifindex == FAKE_DIRECT_IFINDEX)
 			continue;
 		if (prefix_contains(&route->dst, addr) &&
-		    (!best || route->dst.len > best->dst.len))
+		    (!best || route->dst.len > best->dst.len ||
+			(route->dst.len == best->dst.len &&
+			    route->metric < best->metric)))
 			best = route;
 	}
 	if (!best)

@@ -24,6 +24,9 @@ enum fake_call {
 	FAKE_PEER_SET,
 	FAKE_ROUTE_ADD,
 	FAKE_ROUTE_DEL,
+	FAKE_PEER_REMOVE,
+	FAKE_LEASE_SET,
+	FAKE_LEASE_DEL,
 	FAKE_CALLS
 };
 
@@ -33,8 +36,10 @@ struct fake_kernel {
 	struct kernel_link hub_link, direct_link; /* ifindex 0 = absent */
 	struct kernel_device hub, direct;
 	struct kernel_addr addrs[FAKE_MAX];
+	struct mono addr_until[FAKE_MAX]; /* of leases; else 0 */
 	size_t n_addrs;
 	struct kernel_route routes[FAKE_MAX];
+	struct mono route_until[FAKE_MAX];
 	size_t n_routes;
 	uint32_t rp_all, rp_hub, rp_direct, rp_default;
 	bool v6_off, port_taken;
@@ -48,11 +53,14 @@ struct fake_kernel {
 	unsigned fail_after; /* ... after so many that succeed */
 	bool deaf_peers;     /* PEER_SET says yes and does nothing */
 	bool deaf_routes;    /* ROUTE_ADD likewise */
+	bool deaf_leases;    /* LEASE_SET likewise */
 	bool rule_wins;	     /* lookups never leave by the direct interface */
 
 	/* what was done */
 	unsigned calls[FAKE_CALLS];
-	struct mono set_at[FAKE_MAX]; /* by index of the direct peer */
+	struct mono set_at[FAKE_MAX];	     /* by index of the direct peer */
+	void (*before)(enum fake_call call); /* a change; may longjmp: a kill */
+	int happened;			     /* what kernel_monitor_read() says next */
 };
 
 struct kernel {
@@ -69,5 +77,11 @@ void fake_fini(void);
 
 void fake_add_route(const char *prefix, unsigned ifindex, uint8_t protocol);
 unsigned fake_changes(void); /* of any kind */
+
+/* Time has passed: leases that nobody renewed go, with their routes. */
+void fake_expire(void);
+/* Take away the route of that index, or the address; the order is kept. */
+void fake_drop_route(size_t i);
+void fake_drop_addr(size_t i);
 
 #endif

@@ -6,6 +6,8 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <linux/rtnetlink.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/mem.h"
@@ -14,8 +16,11 @@
 static int
 enter(enum fake_call call)
 {
-	unsigned before = fake.calls[call]++;
+	unsigned before;
 
+	if (fake.before)
+		fake.before(call);
+	before = fake.calls[call]++;
 	return call == fake.fail_call && before >= fake.fail_after ? fake.fail_rc : 0;
 }
 
@@ -58,7 +63,11 @@ kernel_link_del(struct kernel *k)
 	fake.direct_link = (struct kernel_link){ 0 };
 	for (size_t i = fake.n_addrs; i-- > 0;) {
 		if (fake.addrs[i].ifindex == FAKE_DIRECT_IFINDEX)
-			fake.addrs[i] = fake.addrs[--fake.n_addrs];
+			fake_drop_addr(i);
+	}
+	for (size_t i = fake.n_routes; i-- > 0;) {
+		if (fake.routes[i].ifindex == FAKE_DIRECT_IFINDEX)
+			fake_drop_route(i);
 	}
 	return 0;
 }
@@ -88,7 +97,7 @@ kernel_addr_add(struct kernel *k, const struct prefix *prefix)
 		return rc;
 	assert(fake.n_addrs < FAKE_MAX);
 	fake.addrs[fake.n_addrs++] =
-	    (struct kernel_addr){ FAKE_DIRECT_IFINDEX, *prefix };
+	    (struct kernel_addr){ .ifindex = FAKE_DIRECT_IFINDEX, .prefix = *prefix };
 	return 0;
 }
 
@@ -159,7 +168,8 @@ kernel_route_add(struct kernel *k, const struct kernel_route *route)
 	if (rc < 0 || fake.deaf_routes)
 		return rc;
 	for (size_t i = 0; i < fake.n_routes; i++) {
-		if (same(&fake.routes[i].dst, &route->dst))
+		if (same(&fake.routes[i].dst, &route->dst) &&
+		    fake.routes[i].metric == route->metric)
 			return -EEXIST;
 	}
 	assert(fake.n_routes < FAKE_MAX);
@@ -179,14 +189,142 @@ kernel_route_del(struct kernel *k, const struct kernel_route *route)
 	for (size_t i = 0; i < fake.n_routes; i++) {
 		if (!same(&fake.routes[i].dst, &route->dst) ||
 		    fake.routes[i].ifindex != FAKE_DIRECT_IFINDEX ||
-		    fake.routes[i].protocol != route->protocol)
+		    fake.routes[i].protocol != route->protocol ||
+		    fake.routes[i].metric != route->metric)
 			continue;
-		/* The order is kept: tests compare whole tables. */
-		fake.n_routes--;
-		memmove(&fake.routes[i], &fake.routes[i + 1],
-		    (fake.n_routes - i) * sizeof(fake.routes[0]));
-		memset(&fake.routes[fake.n_routes], 0, sizeof(fake.routes[0]));
+		fake_drop_route(i);
 		return 0;
 	}
 	return -ESRCH;
+}
+
+int
+kernel_peer_remove(struct kernel *k, const struct wgkey *key)
+{
+	int rc = enter(FAKE_PEER_REMOVE);
+
+	(void)k;
+	for (size_t i = 0; i < fake.direct.n_peers && rc == 0; i++) {
+		struct kernel_peer *peer = &fake.direct.peers[i];
+
+		if (wgkey_compare(&peer->key, key) != 0)
+			continue;
+		free(peer->allowed);
+		fake.direct.n_peers--;
+		memmove(peer, peer + 1, (fake.direct.n_peers - i) * sizeof(*peer));
+		memmove(&fake.set_at[i], &fake.set_at[i + 1],
+		    (fake.direct.n_peers - i) * sizeof(fake.set_at[0]));
+		break;
+	}
+	return rc;
+}
+
+static int
+lease_v6(const struct kernel_lease *lease)
+{
+	size_t i;
+
+	for (i = 0; i < fake.n_routes; i++) {
+		if (fake.routes[i].expires_s &&
+		    same(&fake.routes[i].dst, &lease->prefix))
+			break;
+	}
+	assert(i < FAKE_MAX);
+	fake.routes[i] = (struct kernel_route){ .dst = lease->prefix,
+		.protocol = RTPROT_MESHOPT,
+		.type = RTN_UNICAST,
+		.metric = KERNEL_LEASE_METRIC,
+		.ifindex = FAKE_DIRECT_IFINDEX,
+		.src = lease->own,
+		.expires_s = lease->seconds };
+	fake.route_until[i] = mono_add(fake.now, lease->seconds * NS_PER_S);
+	fake.n_routes += i == fake.n_routes;
+	return 0;
+}
+
+int
+kernel_lease_set(struct kernel *k, const struct kernel_lease *lease)
+{
+	int rc = enter(FAKE_LEASE_SET);
+	size_t i;
+
+	(void)k;
+	if (rc < 0 || fake.deaf_leases)
+		return rc;
+	fake_expire();
+	if (lease->prefix.addr.family == AF_INET6)
+		return lease_v6(lease);
+	for (i = 0; i < fake.n_addrs; i++) {
+		if (same(&fake.addrs[i].peer, &lease->prefix))
+			break;
+	}
+	assert(i < FAKE_MAX && fake.n_routes < FAKE_MAX);
+	fake.addr_until[i] = mono_add(fake.now, lease->seconds * NS_PER_S);
+	if (i < fake.n_addrs)
+		return 0;
+	fake.addrs[fake.n_addrs++] =
+	    (struct kernel_addr){ .ifindex = FAKE_DIRECT_IFINDEX,
+		    .prefix = { lease->own, lease->prefix.len },
+		    .peer = lease->prefix,
+		    .lease_s = lease->seconds };
+	fake.route_until[fake.n_routes] = (struct mono){ 0 };
+	fake.routes[fake.n_routes++] = (struct kernel_route){ .dst = lease->prefix,
+		.protocol = RTPROT_KERNEL,
+		.type = RTN_UNICAST,
+		.scope = RT_SCOPE_LINK,
+		.ifindex = FAKE_DIRECT_IFINDEX,
+		.src = lease->own };
+	return 0;
+}
+
+int
+kernel_lease_del(struct kernel *k, const struct kernel_lease *lease)
+{
+	int rc = enter(FAKE_LEASE_DEL);
+
+	(void)k;
+	if (rc < 0)
+		return rc;
+	fake_expire();
+	for (size_t i = 0; i < fake.n_addrs; i++) {
+		if (fake.addrs[i].peer.addr.family &&
+		    same(&fake.addrs[i].peer, &lease->prefix)) {
+			fake_drop_addr(i);
+			return 0;
+		}
+	}
+	for (size_t i = 0; i < fake.n_routes; i++) {
+		if (fake.routes[i].expires_s &&
+		    same(&fake.routes[i].dst, &lease->prefix)) {
+			fake_drop_route(i);
+			return 0;
+		}
+	}
+	return -EADDRNOTAVAIL;
+}
+
+uint64_t
+kernel_changes(struct kernel *k)
+{
+	(void)k;
+	return fake_changes();
+}
+
+int
+kernel_monitor(struct kernel *k, int *fd)
+{
+	(void)k;
+	*fd = -1; /* poll(2) skips it */
+	return 0;
+}
+
+int
+kernel_monitor_read(struct kernel *k, const unsigned ifindex[2])
+{
+	int happened = fake.happened;
+
+	(void)k;
+	(void)ifindex;
+	fake.happened = 0;
+	return happened;
 }

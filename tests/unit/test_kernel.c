@@ -6,7 +6,9 @@
  * had.
  *
  * links: optimizer/apply/kernel_nl.c optimizer/apply/kernel_parse.c
+ * links: optimizer/apply/kernel_guard.c optimizer/apply/kernel_parse_route.c
  * links: optimizer/apply/kernel_route.c optimizer/apply/kernel_wg.c
+ * links: optimizer/apply/kernel_lease.c
  */
 #include "optimizer/apply/kernel.h"
 
@@ -237,6 +239,107 @@ without_wireguard_it_is_said(void **unused)
 	assert_int_equal(kernel_link_add(kernel, 1420), -EOPNOTSUPP);
 }
 
+static void
+lease(const char *own, const char *prefix, struct kernel_lease *out)
+{
+	assert_int_equal(addr_parse(own, &out->own), 0);
+	assert_int_equal(prefix_parse(prefix, &out->prefix), 0);
+	out->seconds = 60;
+}
+
+static void
+leases_of_both_families(void **unused)
+{
+	struct kernel_lease v4, v6;
+	struct kernel_route *routes = NULL;
+	struct kernel_addr *addrs = NULL;
+	struct kernel_link link;
+	struct prefix own;
+	uint64_t changes;
+	size_t n, i;
+
+	(void)unused;
+	if (!ready)
+		skip();
+	lease("10.50.5.1", "10.50.9.0/24", &v4);
+	lease("2001:db8:5::1", "2001:db8:9::/64", &v6);
+	assert_int_equal(prefix_parse("2001:db8:5::1/128", &own), 0);
+	assert_int_equal(system("PATH=$PATH:/usr/sbin:/sbin; "
+				"ip link add wgd0 mtu 1400 type veth peer name far && "
+				"ip link set far up"),
+	    0);
+	assert_int_equal(kernel_link_up(kernel), 0);
+	assert_int_equal(kernel_addr_add(kernel, &own), 0);
+	assert_int_equal(kernel_link(kernel, "wgd0", &link), 0);
+	changes = kernel_changes(kernel);
+	for (int round = 0; round < 2; round++) { /* made, renewed */
+		assert_int_equal(kernel_lease_set(kernel, &v4), 0);
+		assert_int_equal(kernel_lease_set(kernel, &v6), 0);
+		assert_int_equal(kernel_addrs(kernel, link.ifindex, &addrs, &n), 0);
+		for (i = 0; i < n && addrs[i].peer.addr.family == 0; i++)
+			;
+		assert_true(i < n);
+		assert_true(addr_equal(&addrs[i].prefix.addr, &v4.own));
+		assert_true(addr_equal(&addrs[i].peer.addr, &v4.prefix.addr));
+		assert_int_equal(addrs[i].peer.len, 24);
+		assert_in_range(addrs[i].lease_s, v4.seconds - 5, v4.seconds);
+		free(addrs);
+		assert_int_equal(kernel_routes(kernel, &routes, &n), 0);
+		i = find(routes, n, "10.50.9.0/24", RTPROT_KERNEL);
+		assert_true(i < n);
+		assert_true(addr_equal(&routes[i].src, &v4.own));
+		i = find(routes, n, "2001:db8:9::/64", RTPROT_MESHOPT);
+		assert_true(i < n);
+		assert_int_equal(routes[i].metric, KERNEL_LEASE_METRIC);
+		assert_in_range(routes[i].expires_s, v6.seconds - 5, v6.seconds + 1);
+		free(routes);
+		v4.seconds = v6.seconds = 100;
+	}
+	assert_int_equal(kernel_changes(kernel), changes + 4);
+	assert_int_equal(kernel_lease_del(kernel, &v4), 0);
+	assert_int_equal(kernel_lease_del(kernel, &v6), 0);
+	assert_int_equal(kernel_lease_del(kernel, &v4), -EADDRNOTAVAIL);
+	assert_int_equal(kernel_lease_del(kernel, &v6), -ESRCH);
+	assert_int_equal(kernel_routes(kernel, &routes, &n), 0);
+	assert_true(find(routes, n, "10.50.9.0/24", RTPROT_KERNEL) == SIZE_MAX);
+	free(routes);
+	v4.seconds = 0;
+	assert_int_equal(kernel_lease_set(kernel, &v4), -EINVAL); /* for ever */
+}
+
+static void
+the_kernel_tells_what_happens(void **unused)
+{
+	struct kernel_lease v4;
+	struct kernel_link link;
+	unsigned ifindex[2] = { 0 };
+	int fd, rc;
+
+	(void)unused;
+	if (!ready)
+		skip();
+	assert_int_equal(kernel_link(kernel, "wgd0", &link), 0);
+	ifindex[0] = link.ifindex;
+	assert_int_equal(kernel_monitor(kernel, &fd), 0);
+	assert_true(fd >= 0);
+	do
+		rc = kernel_monitor_read(kernel, ifindex);
+	while (rc == 1);
+	assert_int_equal(rc, 0);
+	assert_int_equal(system("PATH=$PATH:/usr/sbin:/sbin; "
+				"ip route add 203.0.113.0/24 dev lo"),
+	    0);
+	assert_int_equal(kernel_monitor_read(kernel, ifindex), 0); /* not ours */
+	lease("10.50.5.1", "10.50.9.0/24", &v4);
+	assert_int_equal(kernel_lease_set(kernel, &v4), 0);
+	assert_int_equal(kernel_monitor_read(kernel, ifindex), 1);
+	assert_int_equal(kernel_monitor_read(kernel, ifindex), 0);
+	assert_int_equal(system("PATH=$PATH:/usr/sbin:/sbin; "
+				"ip link set wgd0 down"),
+	    0);
+	assert_int_equal(kernel_monitor_read(kernel, ifindex), 1);
+}
+
 int
 main(void)
 {
@@ -247,6 +350,8 @@ main(void)
 		cmocka_unit_test(more_routes_than_one_message),
 		cmocka_unit_test(sysctls_and_ports),
 		cmocka_unit_test(without_wireguard_it_is_said),
+		cmocka_unit_test(leases_of_both_families),
+		cmocka_unit_test(the_kernel_tells_what_happens),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

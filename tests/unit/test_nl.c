@@ -4,6 +4,7 @@
  * messages, conversations that end badly, attributes that are not what they say.
  *
  * links: optimizer/apply/kernel_nl.c optimizer/apply/kernel_parse.c
+ * links: optimizer/apply/kernel_guard.c optimizer/apply/kernel_parse_route.c
  */
 #include "optimizer/apply/kernel_nl.h"
 
