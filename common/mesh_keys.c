@@ -11,6 +11,8 @@
 #include "common/mem.h"
 #include "common/num.h"
 
+typedef const char *set_fn(void *field, const char *value, const struct mesh_key *key);
+
 static const char *
 set_name(void *field, const char *value, const struct mesh_key *key)
 {
@@ -238,6 +240,55 @@ set_pair_path(void *field, const char *value, const struct mesh_key *key)
 	return NULL;
 }
 
+static set_fn *const setters[MESH_N_KINDS] = {
+	[MESH_K_NAME] = set_name,
+	[MESH_K_INTERFACE] = set_interface,
+	[MESH_K_URL] = set_url,
+	[MESH_K_KEY] = set_key,
+	[MESH_K_U8] = set_u8,
+	[MESH_K_U16] = set_u16,
+	[MESH_K_U32] = set_u32,
+	[MESH_K_BOOL] = set_bool,
+	[MESH_K_DATE] = set_date,
+	[MESH_K_METHOD] = set_method,
+	[MESH_K_ROLE] = set_role,
+	[MESH_K_PREFIX] = set_prefix,
+	[MESH_K_SUBNET] = set_subnet,
+	[MESH_K_ENDPOINT] = set_endpoint,
+	[MESH_K_ALLOWED] = set_allowed,
+	[MESH_K_PAIR_NODES] = set_pair_nodes,
+	[MESH_K_PAIR_WEIGHT] = set_pair_weight,
+	[MESH_K_PAIR_PATH] = set_pair_path,
+};
+
+const char *
+mesh_keys_set(const struct mesh_key *key, void *section, const char *value)
+{
+	return setters[key->kind]((char *)section + key->offset, value, key);
+}
+
+void
+mesh_keys_default_mesh(struct mesh *mesh)
+{
+	memset(mesh, 0, sizeof(*mesh));
+	memcpy(mesh->interface, "wg0", sizeof("wg0"));
+	memcpy(mesh->direct_interface, "wgd0", sizeof("wgd0"));
+	mesh->direct_port = MESH_DIRECT_PORT;
+	mesh->budget = MESH_NO_LIMIT;
+	mesh->stamp_port = MESH_STAMP_PORT;
+	mesh->method = MESH_ICMP;
+}
+
+void
+mesh_keys_default_node(struct mesh_node *node)
+{
+	memset(node, 0, sizeof(*node));
+	node->weight = 1;
+	node->max_tunnels = MESH_NO_LIMIT;
+	node->keepalive_s = MESH_NO_LIMIT;
+	node->dscp = MESH_DSCP_UNSAID;
+}
+
 #define AT(type, field) offsetof(struct type, field)
 #define A_PORT		1, 65535, "a port, 1 to 65535"
 #define A_WEIGHT	0, MESH_WEIGHT_MAX, "a traffic weight, 0 to 1000000"
@@ -256,55 +307,55 @@ set_pair_path(void *field, const char *value, const struct mesh_key *key)
 #define SOME_NETS 0, 0, "up to 64 prefixes such as 10.50.5.0/24, separated by commas"
 
 static const struct mesh_key mesh_keys[] = {
-	{ "Name", set_name, AT(mesh, name), true, 0, 0, NULL },
-	{ "Collector", set_url, AT(mesh, collector), false, 0, 0, NULL },
-	{ "PlanKey", set_key, AT(mesh, plan_key), false, A_SIGN_KEY },
-	{ "Interface", set_interface, AT(mesh, interface), false, 0, 0, NULL },
-	{ "DirectInterface", set_interface, AT(mesh, direct_interface), false, 0, 0,
+	{ "Name", MESH_K_NAME, AT(mesh, name), true, 0, 0, NULL },
+	{ "Collector", MESH_K_URL, AT(mesh, collector), false, 0, 0, NULL },
+	{ "PlanKey", MESH_K_KEY, AT(mesh, plan_key), false, A_SIGN_KEY },
+	{ "Interface", MESH_K_INTERFACE, AT(mesh, interface), false, 0, 0, NULL },
+	{ "DirectInterface", MESH_K_INTERFACE, AT(mesh, direct_interface), false, 0, 0,
 	    NULL },
-	{ "DirectPort", set_u16, AT(mesh, direct_port), false, A_PORT },
-	{ "Budget", set_u32, AT(mesh, budget), false, N_TUNNELS },
-	{ "Method", set_method, AT(mesh, method), false, 0, 0, NULL },
-	{ "StampPort", set_u16, AT(mesh, stamp_port), false, A_PORT },
-	{ "DSCP", set_u8, AT(mesh, dscp), false, A_DSCP },
-	{ "MTU", set_u16, AT(mesh, mtu), false, AN_MTU },
-	{ NULL, NULL, 0, false, 0, 0, NULL },
+	{ "DirectPort", MESH_K_U16, AT(mesh, direct_port), false, A_PORT },
+	{ "Budget", MESH_K_U32, AT(mesh, budget), false, N_TUNNELS },
+	{ "Method", MESH_K_METHOD, AT(mesh, method), false, 0, 0, NULL },
+	{ "StampPort", MESH_K_U16, AT(mesh, stamp_port), false, A_PORT },
+	{ "DSCP", MESH_K_U8, AT(mesh, dscp), false, A_DSCP },
+	{ "MTU", MESH_K_U16, AT(mesh, mtu), false, AN_MTU },
+	{ NULL, MESH_K_NAME, 0, false, 0, 0, NULL },
 };
 
 static const struct mesh_key node_keys[] = {
-	{ "Name", set_name, AT(mesh_node, name), true, 0, 0, NULL },
-	{ "Role", set_role, AT(mesh_node, role), true, 0, 0, NULL },
-	{ "Region", set_name, AT(mesh_node, region), false, 0, 0, NULL },
-	{ "Address", set_prefix, AT(mesh_node, address), true, AN_ADDR },
-	{ "AllowedIPs", set_allowed, 0, false, SOME_NETS },
-	{ "PublicKey", set_key, AT(mesh_node, key), true, A_WG_KEY },
-	{ "NextPublicKey", set_key, AT(mesh_node, next_key), false, A_WG_KEY },
-	{ "KeyCreated", set_date, AT(mesh_node, key_created), false, A_DATE },
-	{ "Endpoint", set_endpoint, AT(mesh_node, endpoint), false, 0, 0, NULL },
-	{ "ListenPort", set_u16, AT(mesh_node, listen_port), false, A_PORT },
-	{ "Keepalive", set_u32, AT(mesh_node, keepalive_s), false, SECONDS },
-	{ "MTU", set_u16, AT(mesh_node, mtu), false, AN_MTU },
-	{ "Relay", set_bool, AT(mesh_node, relay), false, 0, 0, NULL },
-	{ "Weight", set_u32, AT(mesh_node, weight), false, A_WEIGHT },
-	{ "MaxTunnels", set_u32, AT(mesh_node, max_tunnels), false, N_AT_NODE },
-	{ "Method", set_method, AT(mesh_node, method), false, 0, 0, NULL },
-	{ "DSCP", set_u8, AT(mesh_node, dscp), false, A_DSCP },
-	{ NULL, NULL, 0, false, 0, 0, NULL },
+	{ "Name", MESH_K_NAME, AT(mesh_node, name), true, 0, 0, NULL },
+	{ "Role", MESH_K_ROLE, AT(mesh_node, role), true, 0, 0, NULL },
+	{ "Region", MESH_K_NAME, AT(mesh_node, region), false, 0, 0, NULL },
+	{ "Address", MESH_K_PREFIX, AT(mesh_node, address), true, AN_ADDR },
+	{ "AllowedIPs", MESH_K_ALLOWED, 0, false, SOME_NETS },
+	{ "PublicKey", MESH_K_KEY, AT(mesh_node, key), true, A_WG_KEY },
+	{ "NextPublicKey", MESH_K_KEY, AT(mesh_node, next_key), false, A_WG_KEY },
+	{ "KeyCreated", MESH_K_DATE, AT(mesh_node, key_created), false, A_DATE },
+	{ "Endpoint", MESH_K_ENDPOINT, AT(mesh_node, endpoint), false, 0, 0, NULL },
+	{ "ListenPort", MESH_K_U16, AT(mesh_node, listen_port), false, A_PORT },
+	{ "Keepalive", MESH_K_U32, AT(mesh_node, keepalive_s), false, SECONDS },
+	{ "MTU", MESH_K_U16, AT(mesh_node, mtu), false, AN_MTU },
+	{ "Relay", MESH_K_BOOL, AT(mesh_node, relay), false, 0, 0, NULL },
+	{ "Weight", MESH_K_U32, AT(mesh_node, weight), false, A_WEIGHT },
+	{ "MaxTunnels", MESH_K_U32, AT(mesh_node, max_tunnels), false, N_AT_NODE },
+	{ "Method", MESH_K_METHOD, AT(mesh_node, method), false, 0, 0, NULL },
+	{ "DSCP", MESH_K_U8, AT(mesh_node, dscp), false, A_DSCP },
+	{ NULL, MESH_K_NAME, 0, false, 0, 0, NULL },
 };
 
 static const struct mesh_key pair_keys[] = {
-	{ "Nodes", set_pair_nodes, 0, true, 0, 0,
+	{ "Nodes", MESH_K_PAIR_NODES, 0, true, 0, 0,
 	    "two names of nodes, separated by a comma" },
-	{ "Weight", set_pair_weight, AT(mesh_pair_draft, pair), false, A_WEIGHT },
-	{ "Path", set_pair_path, AT(mesh_pair_draft, pair.pin), false, 0, 0,
+	{ "Weight", MESH_K_PAIR_WEIGHT, AT(mesh_pair_draft, pair), false, A_WEIGHT },
+	{ "Path", MESH_K_PAIR_PATH, AT(mesh_pair_draft, pair.pin), false, 0, 0,
 	    "hub or direct" },
-	{ NULL, NULL, 0, false, 0, 0, NULL },
+	{ NULL, MESH_K_NAME, 0, false, 0, 0, NULL },
 };
 
 static const struct mesh_key region_keys[] = {
-	{ "Name", set_name, AT(mesh_region, name), true, 0, 0, NULL },
-	{ "Subnet", set_subnet, AT(mesh_region, subnet), true, A_SUBNET },
-	{ NULL, NULL, 0, false, 0, 0, NULL },
+	{ "Name", MESH_K_NAME, AT(mesh_region, name), true, 0, 0, NULL },
+	{ "Subnet", MESH_K_SUBNET, AT(mesh_region, subnet), true, A_SUBNET },
+	{ NULL, MESH_K_NAME, 0, false, 0, 0, NULL },
 };
 
 const struct mesh_section_rule mesh_keys_of[] = {

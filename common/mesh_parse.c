@@ -47,11 +47,7 @@ begin_node(struct parse *p)
 
 	m->nodes = mem_grow(m->nodes, m->n_nodes + 1, sizeof(*m->nodes));
 	node = &m->nodes[m->n_nodes++];
-	memset(node, 0, sizeof(*node));
-	node->weight = 1;
-	node->max_tunnels = MESH_NO_LIMIT;
-	node->keepalive_s = MESH_NO_LIMIT;
-	node->dscp = MESH_DSCP_UNSAID;
+	mesh_keys_default_node(node);
 	node->line = p->conf.line;
 	return node;
 }
@@ -137,8 +133,7 @@ take_value(struct parse *p)
 			return err_set(p->err, "%s:%u: %s is said twice in this [%s]",
 			    c->name, c->line, keys[i].name, mesh_keys_of[p->in].name);
 		p->seen |= UINT64_C(1) << i;
-		want =
-		    keys[i].set((char *)p->into + keys[i].offset, c->value, &keys[i]);
+		want = mesh_keys_set(&keys[i], p->into, c->value);
 		return !want ? 0
 			     : err_set(p->err, "%s:%u: %s: \"%.80s\" is not %s",
 				   c->name, c->line, keys[i].name, c->value, want);
@@ -216,12 +211,7 @@ mesh_parse(FILE *in, const char *name, struct mesh **out, struct err *err)
 	*out = NULL;
 	p->err = err;
 	p->mesh = mem_alloc(sizeof(*p->mesh));
-	memcpy(p->mesh->interface, "wg0", sizeof("wg0"));
-	memcpy(p->mesh->direct_interface, "wgd0", sizeof("wgd0"));
-	p->mesh->direct_port = MESH_DIRECT_PORT;
-	p->mesh->budget = MESH_NO_LIMIT;
-	p->mesh->stamp_port = MESH_STAMP_PORT;
-	p->mesh->method = MESH_ICMP;
+	mesh_keys_default_mesh(p->mesh);
 	conf_init(&p->conf, in, name);
 	while ((r = conf_next(&p->conf, err)) > CONF_END) {
 		r = r == CONF_SECTION ? begin_section(p) : take_value(p);

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "common/mesh_lint.h"
+#include "common/mesh_write.h"
 
 #define KEY_A "bzM6rw/efq+75VGhBgkCRChDnKfFlXQY560ejhvKCQY="
 #define KEY_B "GxuSsvO9/raKe5WctZQfX5tkHOrTf0PLJWmHEzrw1Go="
@@ -216,6 +217,39 @@ faults_name_line_and_field(void **state)
 	}
 }
 
+/* Every key there is, said once with a value that is not its default. */
+static void
+what_is_written_is_read_again(void **state)
+{
+	static const char all[] =
+	    "[Mesh]\nName = m\nCollector = https://c.example:1\nPlanKey = " KEY_C "\n"
+	    "Interface = wg7\nDirectInterface = wg8\nDirectPort = 7\nBudget = 0\n"
+	    "Method = both\nStampPort = 8620\nDSCP = 46\nMTU = 1380\n\n"
+	    "[Region]\nName = r\nSubnet = 10.50.5.0/24\n\n"
+	    "[Node]\nName = dub\nRole = hub\nAddress = 10.50.0.1/24\n"
+	    "AllowedIPs = 10.50.0.0/16, fd50::/16\nPublicKey = " KEY_A
+	    "\nEndpoint = [2001:db8::1]:51820\n\n"
+	    "[Node]\nName = hkg\nRole = pop\nRegion = r\nAddress = 10.50.5.1/24\n"
+	    "AllowedIPs = 10.50.5.0/24\nPublicKey = " KEY_B "\nNextPublicKey = " KEY_C
+	    "\nKeyCreated = 2026-11-01\nEndpoint = hkg.example.net:1\n"
+	    "ListenPort = 2\nKeepalive = 0\nMTU = 1400\nRelay = yes\nWeight = 0\n"
+	    "MaxTunnels = 0\nMethod = icmp\nDSCP = 0\n\n"
+	    "[Pair]\nNodes = dub, hkg\nWeight = 3\nPath = hub\n";
+	char text[sizeof(all) + 100] = "";
+	struct mesh *m;
+	struct err err;
+	FILE *out = fmemopen(text, sizeof(text), "w");
+
+	(void)state;
+	assert_non_null(out);
+	if (read_text(all, &m, &err) < 0)
+		fail_msg("%s", err.text);
+	mesh_write(m, out);
+	assert_int_equal(fclose(out), 0);
+	assert_string_equal(text, all);
+	mesh_free(m);
+}
+
 static void
 file_modes_are_judged(void **state)
 {
@@ -291,6 +325,7 @@ main(void)
 		cmocka_unit_test(whole_file_is_read),
 		cmocka_unit_test(smaller_key_starts),
 		cmocka_unit_test(faults_name_line_and_field),
+		cmocka_unit_test(what_is_written_is_read_again),
 		cmocka_unit_test(file_modes_are_judged),
 		cmocka_unit_test(self_is_found_by_address),
 		cmocka_unit_test(long_lines_and_binary_are_refused),
