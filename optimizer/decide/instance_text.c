@@ -14,6 +14,11 @@
 #include "common/num.h"
 #include "optimizer/decide/instance_text_reader.h"
 
+struct span {
+	const char *buf;
+	size_t len;
+};
+
 int
 instance_text_fail(struct text_reader *r, const char *fmt, ...)
 {
@@ -26,25 +31,35 @@ instance_text_fail(struct text_reader *r, const char *fmt, ...)
 	return err_set(r->err, "%s:%u: %s", r->name, r->line, what);
 }
 
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* By hand: an instance of a thousand nodes has half a million lines. */
 static int
 cut(struct text_reader *r, const char *s, size_t len)
 {
-	char *save = NULL, *word;
+	char *to = r->text;
+	size_t i = 0;
 
 	if (len >= sizeof(r->text) || memchr(s, '\0', len))
 		return instance_text_fail(r, "longer than %zu characters, or not text",
 		    sizeof(r->text) - 1);
-	memcpy(r->text, s, len);
-	r->text[len] = '\0';
-	r->text[strcspn(r->text, "#\r")] = '\0';
 	r->n_words = 0;
-	for (word = strtok_r(r->text, " \t", &save); word;
-	     word = strtok_r(NULL, " \t", &save)) {
+	for (;;) {
+		while (i < len && is_blank(s[i]))
+			i++;
+		if (i == len || s[i] == '#' || s[i] == '\r')
+			return 0;
 		if (r->n_words == WORDS_MAX)
 			return instance_text_fail(r, "more than %d words", WORDS_MAX);
-		r->words[r->n_words++] = word;
+		r->words[r->n_words++] = to;
+		while (i < len && !is_blank(s[i]) && s[i] != '#' && s[i] != '\r')
+			*to++ = s[i++];
+		*to++ = '\0';
 	}
-	return 0;
 }
 
 int
@@ -142,29 +157,37 @@ by_name(const void *a, const void *b)
 	return strcmp(((const struct node *)a)->name, ((const struct node *)b)->name);
 }
 
-static int
-take_header_or_node(struct text_reader *r)
+/* Does the line begin with this word? */
+static bool
+begins_with(const char *s, size_t len, const char *word)
 {
-	if (strcmp(r->words[0], "node") == 0)
-		return take_node(r);
-	return 0;
+	size_t n = strlen(word);
+
+	while (len > 0 && is_blank(*s))
+		s++, len--;
+	return len >= n && memcmp(s, word, n) == 0 &&
+	       (len == n || strchr(" \t#\r", s[n]));
 }
 
+/* only: NULL, or all that this pass looks at; the second pass looks at every line. */
 static int
-each_line(struct text_reader *r, const char *buf, size_t len,
+each_line(struct text_reader *r, const struct span *text, const char *only,
     int (*take)(struct text_reader *))
 {
 	bool headed = false;
 	size_t n;
 
 	r->line = 0;
-	for (size_t at = 0; at < len; at += n + 1) {
-		const char *end = memchr(buf + at, '\n', len - at);
+	for (size_t at = 0; at < text->len; at += n + 1) {
+		const char *s = text->buf + at;
+		const char *end = memchr(s, '\n', text->len - at);
 		int e;
 
-		n = end ? (size_t)(end - buf) - at : len - at;
+		n = end ? (size_t)(end - s) : text->len - at;
 		r->line++;
-		e = cut(r, buf + at, n);
+		if (headed && only && !begins_with(s, n, only))
+			continue;
+		e = cut(r, s, n);
 		if (e == 0 && r->n_words && !headed) {
 			headed = r->n_words == 2 &&
 				 strcmp(r->words[0], "meshopt-instance") == 0 &&
@@ -336,6 +359,7 @@ instance_text_read(const char *name, const char *buf, size_t len, struct instanc
     struct err *err)
 {
 	struct text_reader *r = mem_alloc(sizeof(*r));
+	struct span text = { buf, len };
 	int e;
 
 	*out = NULL;
@@ -344,17 +368,17 @@ instance_text_read(const char *name, const char *buf, size_t len, struct instanc
 	r->in = mem_alloc(sizeof(*r->in));
 	r->in->budget = PLAN_NO_BUDGET;
 	r->in->hop_us = INSTANCE_HOP_US;
-	e = each_line(r, buf, len, take_header_or_node);
+	e = each_line(r, &text, "node", take_node);
 	if (e == 0)
 		e = sort_nodes(r);
 	if (e == 0) {
 		said_new(&r->said, r->in->n_nodes);
-		e = each_line(r, buf, len, instance_text_line);
+		e = each_line(r, &text, NULL, instance_text_line);
 	}
 	/* Bulk demands last: a pair that has its own line keeps it. */
 	r->bulk_weights = true;
-	if (e == 0)
-		e = each_line(r, buf, len, instance_text_line);
+	if (e == 0 && r->has_bulk)
+		e = each_line(r, &text, "demand", instance_text_line);
 	if (e == 0)
 		e = build(r);
 	if (e == 0) {

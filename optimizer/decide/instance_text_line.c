@@ -10,26 +10,36 @@
 #include "optimizer/decide/instance_text_reader.h"
 
 static int
-by_name(const void *a, const void *b)
+by_name(const void *name, const void *node)
 {
-	return strcmp(((const struct node *)a)->name, ((const struct node *)b)->name);
+	return strcmp(name, ((const struct node *)node)->name);
 }
 
+static bool
+is_node(const struct text_reader *r, size_t node, const char *name)
+{
+	return node < r->in->n_nodes && strcmp(r->in->nodes[node].name, name) == 0;
+}
+
+/* The node that word 1 or 2 names. */
 static int
 find(struct text_reader *r, size_t word, size_t *out)
 {
-	struct node key = { 0 };
-	const struct node *found = NULL;
+	size_t *hint = &r->hint[word - 1];
+	const char *name = word < r->n_words ? r->words[word] : "";
+	const struct node *found;
 
-	if (word < r->n_words && instance_text_name_ok(r->words[word])) {
-		memcpy(key.name, r->words[word], strlen(r->words[word]) + 1);
-		found =
-		    bsearch(&key, r->in->nodes, r->in->n_nodes, sizeof(key), by_name);
+	if (!is_node(r, *hint, name) && is_node(r, *hint + 1, name)) {
+		++*hint;
+	} else if (!is_node(r, *hint, name)) {
+		found = bsearch(name, r->in->nodes, r->in->n_nodes, sizeof(*found),
+		    by_name);
+		if (!found)
+			return instance_text_fail(r, "%s: there is no node \"%.63s\"",
+			    r->words[0], name);
+		*hint = (size_t)(found - r->in->nodes);
 	}
-	if (!found)
-		return instance_text_fail(r, "%s: there is no node \"%.63s\"",
-		    r->words[0], word < r->n_words ? r->words[word] : "");
-	*out = (size_t)(found - r->in->nodes);
+	*out = *hint;
 	return 0;
 }
 
@@ -148,6 +158,7 @@ take_demand(struct text_reader *r)
 		if (r->n_words > at + gravity)
 			return instance_text_fail(r, "demand: \"%.40s\" is not gravity",
 			    r->words[at + gravity]);
+		r->has_bulk = true;
 		return r->bulk_weights ? take_demands(r, at, gravity) : 0;
 	}
 	if (ends(r, c, false) < 0 ||

@@ -32,8 +32,9 @@ struct text_reader {
 	char text[512]; /* the line, cut into words */
 	struct instance *in;
 	struct said said;
-	bool has_hub, has_budget;
-	bool bulk_weights;
+	bool has_hub, has_bulk;
+	bool bulk_weights; /* the pass that takes demands in bulk */
+	size_t hint[2];	   /* nodes that the last line named: lines come in order */
 	struct err *err;
 };
 
