@@ -12,13 +12,21 @@
 
 #include "common/mem.h"
 
+/*
+ * Gains of pairs are kept from the setting up for the peeling, where they fit a cache;
+ * beyond they are computed again.
+ */
+#define TABLE_LEAVES 400
+
 struct bundle_scratch {
 	uint16_t *leaf;	 /* vertices still in */
+	uint16_t *slot;	 /* of each of those: its row in gain, in the order of names */
 	uint16_t *order; /* those taken away, in that order */
 	uint16_t *base;	 /* peers of the relay */
 	int64_t *worth;	 /* a node: what taking it away would lose */
-	int64_t *one;	 /* a node: what it gains alone, over the base */
-	size_t n_leaf, n_order, n_base;
+	int64_t *gain;	 /* leaves x leaves, or NULL */
+	int64_t *row;	 /* a node: gains of one vertex's pairs */
+	size_t n_leaf, n_order, n_base, n_rows;
 };
 
 struct bundle_scratch *
@@ -27,10 +35,13 @@ bundle_scratch_new(const struct model *m)
 	struct bundle_scratch *s = mem_alloc(sizeof(*s));
 
 	s->leaf = mem_array(m->n, sizeof(*s->leaf));
+	s->slot = mem_array(m->n, sizeof(*s->slot));
 	s->order = mem_array(m->n, sizeof(*s->order));
 	s->base = mem_array(m->n, sizeof(*s->base));
 	s->worth = mem_array(m->n, sizeof(*s->worth));
-	s->one = mem_array(m->n, sizeof(*s->one));
+	s->row = mem_array(m->n, sizeof(*s->row));
+	if (m->n <= TABLE_LEAVES)
+		s->gain = mem_array(m->n * m->n, sizeof(*s->gain));
 	return s;
 }
 
@@ -40,24 +51,58 @@ bundle_scratch_free(struct bundle_scratch *s)
 	if (!s)
 		return;
 	free(s->leaf);
+	free(s->slot);
 	free(s->order);
 	free(s->base);
 	free(s->worth);
-	free(s->one);
+	free(s->row);
+	free(s->gain);
 	free(s);
 }
 
-/* Gain of the pair s-t by way of the relay. */
-static int64_t
-pair_gain(const struct network *net, size_t relay, size_t s, size_t t)
+/* Gains by way of the relay of the pairs of v with the nodes of a list. */
+static void
+gains(const struct network *net, size_t relay, size_t v, const uint16_t *list, size_t n,
+    int64_t *out)
 {
 	const struct model *m = net->m;
-	size_t at = s * m->n + t;
-	int32_t us = m->rtt[relay * m->n + s] + m->rtt[relay * m->n + t] + m->hop_us;
+	const int32_t *now = &net->us[v * m->n], *rtt = &m->rtt[relay * m->n];
+	const int64_t *weight = &m->weight[v * m->n];
+	const int32_t leg = rtt[v] + m->hop_us, slo = m->slo_us;
 
-	if (us >= net->us[at])
-		return 0;
-	return m->weight[at] * (model_cost(m, net->us[at]) - model_cost(m, us));
+	/* Without branches: which of two paths is shorter cannot be foretold. */
+	for (size_t k = 0; !slo && k < n; k++) {
+		int64_t less = now[list[k]] - (leg + rtt[list[k]]);
+
+		out[k] = weight[list[k]] * (less > 0 ? less : 0);
+	}
+	for (size_t k = 0; slo && k < n; k++) {
+		bool less = now[list[k]] > slo && leg + rtt[list[k]] <= slo;
+
+		out[k] = less ? weight[list[k]] : 0;
+	}
+}
+
+static void
+take_sides(const struct network *net, size_t relay, const bool *banned,
+    struct bundle_scratch *s)
+{
+	const struct model *m = net->m;
+
+	s->n_leaf = s->n_order = s->n_base = 0;
+	for (size_t v = 0; v < m->n; v++) {
+		uint32_t t = m->at[relay * m->n + v];
+
+		if (t == MODEL_NONE)
+			continue;
+		if (net->on[t]) {
+			s->base[s->n_base++] = (uint16_t)v;
+		} else if (!(banned && banned[t]) && net->degree[v] < model_cap(m, v)) {
+			s->slot[s->n_leaf] = (uint16_t)s->n_leaf;
+			s->leaf[s->n_leaf++] = (uint16_t)v;
+		}
+	}
+	s->n_rows = s->n_leaf;
 }
 
 /* Vertices, their own worth and that of their pairs; returns the worth of all. */
@@ -66,39 +111,31 @@ set_up(const struct network *net, size_t relay, const bool *banned,
     struct bundle_scratch *s)
 {
 	const struct model *m = net->m;
-	int64_t total = 0, g;
+	int64_t total = 0;
 
-	s->n_leaf = s->n_order = s->n_base = 0;
-	for (size_t v = 0; v < m->n; v++) {
-		uint32_t t = m->at[relay * m->n + v];
-
-		if (t == MODEL_NONE)
-			continue;
-		if (net->on[t])
-			s->base[s->n_base++] = (uint16_t)v;
-		else if (!(banned && banned[t]) && net->degree[v] < model_cap(m, v))
-			s->leaf[s->n_leaf++] = (uint16_t)v;
-	}
+	take_sides(net, relay, banned, s);
 	for (size_t i = 0; i < s->n_leaf; i++) {
 		size_t v = s->leaf[i], at = relay * m->n + v;
 		const struct model_tunnel *t = &m->tunnels[m->at[at]];
+		int64_t *row = s->gain ? &s->gain[i * s->n_rows] : s->row, g;
 
-		g = t->change;
+		g = model_change(m, t);
 		if (t->demand != MODEL_NONE)
 			g += m->weight[at] *
 			     (model_cost(m, net->us[at]) - model_cost(m, m->rtt[at]));
+		gains(net, relay, v, s->base, s->n_base, s->row);
 		for (size_t k = 0; k < s->n_base; k++)
-			g += pair_gain(net, relay, v, s->base[k]);
-		s->worth[v] = s->one[v] = g;
+			g += s->row[k];
 		total += g;
-	}
-	for (size_t i = 0; i < s->n_leaf; i++) {
+		gains(net, relay, v, s->leaf, i, row);
 		for (size_t k = 0; k < i; k++) {
-			g = pair_gain(net, relay, s->leaf[i], s->leaf[k]);
-			s->worth[s->leaf[i]] += g;
-			s->worth[s->leaf[k]] += g;
-			total += g;
+			s->worth[s->leaf[k]] += row[k];
+			g += row[k];
+			total += row[k];
+			if (s->gain)
+				s->gain[k * s->n_rows + i] = row[k];
 		}
+		s->worth[v] = g;
 	}
 	return total;
 }
@@ -115,7 +152,10 @@ least(const struct model *m, size_t relay, const struct bundle_scratch *s)
 {
 	size_t best = 0;
 
-	for (size_t i = 1; i < s->n_leaf; i++) {
+	for (size_t i = 1; m->unit_costs && i < s->n_leaf; i++)
+		if (s->worth[s->leaf[i]] < s->worth[s->leaf[best]])
+			best = i;
+	for (size_t i = 1; !m->unit_costs && i < s->n_leaf; i++) {
 		__int128 x =
 		    (__int128)s->worth[s->leaf[i]] * cost_of(m, relay, s->leaf[best]);
 		__int128 y =
@@ -130,12 +170,22 @@ least(const struct model *m, size_t relay, const struct bundle_scratch *s)
 static void
 take_away(const struct network *net, size_t relay, size_t i, struct bundle_scratch *s)
 {
-	size_t v = s->leaf[i];
+	size_t v = s->leaf[i], from = s->slot[i];
 
-	s->leaf[i] = s->leaf[--s->n_leaf];
+	s->n_leaf--;
+	s->leaf[i] = s->leaf[s->n_leaf];
+	s->slot[i] = s->slot[s->n_leaf];
 	s->order[s->n_order++] = (uint16_t)v;
+	if (s->gain) {
+		const int64_t *row = &s->gain[from * s->n_rows];
+
+		for (size_t k = 0; k < s->n_leaf; k++)
+			s->worth[s->leaf[k]] -= row[s->slot[k]];
+		return;
+	}
+	gains(net, relay, v, s->leaf, s->n_leaf, s->row);
 	for (size_t k = 0; k < s->n_leaf; k++)
-		s->worth[s->leaf[k]] -= pair_gain(net, relay, v, s->leaf[k]);
+		s->worth[s->leaf[k]] -= s->row[k];
 }
 
 static void

@@ -10,10 +10,9 @@
 #define STALLS_MAX    20 /* iterations without a better bound; then a smaller step */
 #define LAMBDA_SHRINK 0.75
 #define LAMBDA_MIN    1e-4 /* below this the bound stands still */
-#define THREAD_DEMANDS_MIN                                               \
-	50000	    /* below, starting a thread costs more than it saves \
-		     */
-#define MEAN_BITS 5 /* x is smoothed over about 2^5 iterations */
+#define LAMBDA_ROUGH  3e-3 /* and here it is as good as a search of branches needs it \
+			    */
+#define MEAN_BITS 5	   /* x is smoothed over about 2^5 iterations */
 
 static void *
 price_thread(void *pass)
@@ -40,7 +39,7 @@ run_pass(struct dual *u, struct dual_pass sum[static 1], void *(*work)(void *))
 	sum->lo = 0;
 	sum->hi = n;
 	sum->legs = u->legs[0];
-	if (u->threads < 2 || n < THREAD_DEMANDS_MIN) {
+	if (u->threads < 2) {
 		(void)work(sum); /* always NULL */
 		return;
 	}
@@ -216,7 +215,8 @@ note_bound(struct dual *u, int64_t units)
 bool
 dual_settled(const struct dual *u)
 {
-	return u->lambda < LAMBDA_MIN || u->best.bound <= u->target;
+	return u->lambda < (u->rough ? LAMBDA_ROUGH : LAMBDA_MIN) ||
+	       u->best.bound <= u->target;
 }
 
 void

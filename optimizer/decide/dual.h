@@ -21,7 +21,8 @@
 #define DUAL_LAMBDA	  0.3 /* of the first step: 1 overshoots a smoothed direction */
 #define DUAL_LARGE	  20000 /* demands; from here on there is time for few steps */
 #define DUAL_LAMBDA_LARGE 0.05
-#define DUAL_NU_BITS	  20 /* nu is per weight and small: in 2^-20 units */
+#define DUAL_THREADS	  50000 /* demands; with fewer a thread costs more than it saves */
+#define DUAL_NU_BITS	  20	/* nu is per weight and small: in 2^-20 units */
 
 enum dual_fix { DUAL_OUT = -1, DUAL_FREE, DUAL_IN };
 
@@ -88,6 +89,7 @@ struct dual {
 	int64_t bound;	  /* of the last iteration, us x weight */
 	int64_t target;	  /* value of the best plan known */
 	double norm;	  /* square of the last direction */
+	bool rough;	  /* as in dual_opts */
 	bool sharp;	  /* the direction is the last solution, not smoothed */
 	unsigned age;	  /* iterations since the direction began afresh */
 	double lambda;
@@ -98,6 +100,7 @@ struct dual {
 struct dual_opts {
 	uint32_t relays_kept; /* a demand, at most */
 	unsigned threads;     /* 1 or 2 */
+	bool rough;	      /* settle early: a search follows */
 };
 
 struct dual *dual_new(const struct model *m, const struct dual_opts *opts);

@@ -44,35 +44,31 @@ shift_for(const struct model *m)
 	return shift;
 }
 
-static int
-by_worth(const void *a, const void *b)
-{
-	const struct dual_entry *x = a, *y = b;
-
-	if (x->worth != y->worth)
-		return x->worth > y->worth ? -1 : 1;
-	return x->relay < y->relay ? -1 : x->relay > y->relay;
-}
-
-/* All relays of one demand into all[], the best first; returns how many. */
+/*
+ * The best relays of one demand into best[], by falling worth, equals by number; at
+ * most `most` of them.  Returns how many.
+ */
 static size_t
-gather(const struct dual *u, const struct model_demand *d, struct dual_entry *all)
+gather(const struct dual *u, const struct model_demand *d, struct dual_entry *best,
+    size_t most)
 {
 	const struct model *m = u->m;
 	size_t n = 0;
 
 	for (size_t r = 0; r < m->n_relays; r++) {
-		int64_t worth = relay_worth(m, d, m->relays[r]);
+		int64_t worth = units(u, relay_worth(m, d, m->relays[r]));
+		size_t at = n;
 
-		if (worth <= 0)
+		if (worth <= 0 || (n == most && worth <= best[n - 1].worth))
 			continue;
-		all[n++] = (struct dual_entry){
-			.worth = (int32_t)units(u, worth),
+		for (at = n < most ? n++ : n - 1; at > 0 && best[at - 1].worth < worth;
+		     at--)
+			best[at] = best[at - 1];
+		best[at] = (struct dual_entry){
+			.worth = (int32_t)worth,
 			.relay = (uint16_t)r,
 		};
 	}
-	if (n > 1)
-		qsort(all, n, sizeof(*all), by_worth);
 	return n;
 }
 
@@ -80,11 +76,11 @@ static void
 store_entries(struct dual *u, uint32_t kept)
 {
 	const struct model *m = u->m;
-	struct dual_entry *all = mem_array(m->n_relays, sizeof(*all));
+	struct dual_entry *all = mem_array(kept + 1, sizeof(*all));
 	size_t used = 0, cap = 0;
 
 	for (size_t i = 0; i < m->n_demands; i++) {
-		size_t n = gather(u, &m->demands[i], all);
+		size_t n = gather(u, &m->demands[i], all, kept + 1);
 		struct dual_demand *h = &u->demands[i];
 
 		h->rest = n > kept ? all[kept].worth : 0;
@@ -171,7 +167,8 @@ dual_new(const struct model *m, const struct dual_opts *opts)
 
 	u->m = m;
 	u->n_relays = m->n_relays;
-	u->threads = opts->threads > 1 ? 2 : 1;
+	u->rough = opts->rough;
+	u->threads = opts->threads > 1 && m->n_demands >= DUAL_THREADS ? 2 : 1;
 	u->shift = shift_for(m);
 	u->demands = mem_array(m->n_demands, sizeof(*u->demands));
 	store_entries(u, opts->relays_kept);

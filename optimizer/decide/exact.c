@@ -6,8 +6,13 @@
 
 #include "common/mem.h"
 
-#define NODE_ITERATIONS 60  /* of the dual in each branch */
-#define NODE_LAMBDA	0.7 /* inherited prices are near their place already */
+#define NODE_ITERATIONS 60 /* of the dual in each branch */
+/* After this many branches, and again and again, look whether the limit will do: the
+ * share of the tree that is done tells, since each half of it looks like the other. */
+#define LOOK_EVERY 20
+#define HOPE	   0.1 /* of the tree, at the limit, at this pace */
+
+#define NODE_LAMBDA 0.7 /* inherited prices are near their place already */
 
 /* The dual's state as a branch found it. */
 struct saved {
@@ -23,10 +28,11 @@ struct search {
 	struct improve *im;
 	struct dual *u;
 	uint64_t branches, most;
+	double share, done; /* of the tree: of this branch, of all that are closed */
 	size_t n_entries;
 	uint32_t *trail; /* tunnels fixed, in order */
 	size_t n_trail;
-	bool gave_up;
+	bool gave_up, hopeful;
 };
 
 static void *
@@ -218,6 +224,14 @@ split_at(const struct search *s)
 	return best;
 }
 
+static bool
+is_hopeless(const struct search *s)
+{
+	return s->branches > s->most ||
+	       (s->hopeful && s->branches % LOOK_EVERY == 0 &&
+		   s->done * (double)s->most < HOPE * (double)s->branches);
+}
+
 static void
 branch(struct search *s)
 {
@@ -226,9 +240,10 @@ branch(struct search *s)
 	int8_t first;
 	uint32_t t;
 
-	if (++s->branches > s->most)
-		s->gave_up = true;
+	s->branches++;
+	s->gave_up = s->gave_up || is_hopeless(s);
 	if (s->gave_up || !propagate(s) || bounded(s)) {
+		s->done += s->share;
 		unfix(s, trail);
 		return;
 	}
@@ -237,6 +252,7 @@ branch(struct search *s)
 	if (t != MODEL_NONE) {
 		size_t mine = s->n_trail;
 
+		s->share /= 2;
 		save(s, &here);
 		first = s->u->mean_x[t] > 1 << 14 ? DUAL_IN : DUAL_OUT;
 		fix(s, t, first);
@@ -247,6 +263,9 @@ branch(struct search *s)
 		branch(s);
 		unfix(s, mine);
 		saved_free(&here);
+		s->share *= 2;
+	} else {
+		s->done += s->share;
 	}
 	unfix(s, trail);
 }
@@ -255,7 +274,13 @@ bool
 exact_search(struct improve *im, struct dual *u, const struct exact_opts *opts,
     uint64_t *branches)
 {
-	struct search s = { .im = im, .u = u, .most = opts->branches };
+	struct search s = {
+		.im = im,
+		.u = u,
+		.most = opts->branches,
+		.hopeful = opts->hopeful,
+		.share = 1,
+	};
 	const struct model *m = u->m;
 	int64_t bound = u->best.bound;
 

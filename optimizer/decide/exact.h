@@ -11,6 +11,7 @@
 
 struct exact_opts {
 	uint64_t branches; /* at most; then the search gives up */
+	bool hopeful;	   /* give up early if that many will clearly not do */
 };
 
 /*

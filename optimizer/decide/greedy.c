@@ -24,7 +24,7 @@
 struct greedy {
 	const struct model *m;
 	int64_t *key;	 /* a tunnel: its gain is no more than this */
-	double *scale;	 /* a tunnel: noise / cost */
+	float *scale;	 /* a tunnel: noise / cost */
 	uint32_t *heap;	 /* tunnels, the largest key x scale first */
 	uint32_t *place; /* a tunnel: where it stands in the heap, or MODEL_NONE */
 	size_t n;
@@ -68,7 +68,7 @@ greedy_free(struct greedy *g)
 static double
 density(const struct greedy *g, uint32_t t)
 {
-	return (double)g->key[t] * g->scale[t];
+	return (double)g->key[t] * (double)g->scale[t];
 }
 
 static bool
@@ -188,9 +188,10 @@ fill_heap(struct greedy *g, const struct network *net, const struct greedy_opts 
 		g->key[t] = 0;
 		if (net->on[t] || (opts->banned && opts->banned[t]))
 			continue;
-		g->scale[t] = 1.0 / m->tunnels[t].cost;
+		g->scale[t] = 1.0F / (float)m->tunnels[t].cost;
 		if (opts->noise)
-			g->scale[t] *= 0.5 + greedy_random(opts->noise, 1024) / 1024.0;
+			g->scale[t] *=
+			    0.5F + (float)greedy_random(opts->noise, 1024) / 1024.0F;
 		g->key[t] = network_gain(net, t);
 		if (g->key[t] > 0)
 			put(g, g->n++, t);

@@ -44,7 +44,6 @@ improve_init(struct improve *im, const struct model *m, uint64_t seed, struct er
 	im->greedy = greedy_new(m);
 	im->best = network_new(m);
 	im->work = network_new(m);
-	im->here = network_new(m);
 	im->random = seed * 2 + 1;
 	im->key = mem_array(m->n_tunnels, sizeof(*im->key));
 	im->order = mem_array(m->n_tunnels, sizeof(*im->order));
@@ -289,6 +288,7 @@ improve_ruin(struct improve *im, unsigned rounds)
 {
 	bool bundles = im->bundles;
 
+	im->here = im->here ? im->here : network_new(im->m);
 	network_copy(im->here, im->best);
 	for (unsigned i = 0; i < rounds; i++) {
 		int64_t slack = im->best->value / SLACK_SHARE / (int64_t)rounds *

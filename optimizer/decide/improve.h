@@ -16,7 +16,7 @@ struct improve {
 	struct greedy *greedy;
 	struct network *best;
 	struct network *work;
-	struct network *here; /* where ruin and recreate goes on from */
+	struct network *here; /* where ruin and recreate goes on from; NULL before */
 	uint64_t random;      /* state of the generator, never 0 */
 	int64_t *key;	      /* scratch, one a tunnel */
 	uint32_t *order;      /* likewise */

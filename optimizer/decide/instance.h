@@ -42,14 +42,14 @@ struct pair {
 	int64_t weight;
 	uint32_t cost; /* of its tunnel, in units of the budget */
 	enum mesh_pin pin;
-	bool reachable; /* at least one end has an endpoint */
-	bool present;	/* has a direct tunnel now */
 	/* What decides: confidence limits of the two, or the figures themselves. */
 	int64_t hub_lo_us, direct_hi_us;
 	/* What a policy says of it; zero without one. */
-	int64_t bias; /* us x weight: the cost of a change, for or against it */
-	bool held;    /* its tunnel stays, where budget and limits let it */
-	bool barred;  /* no candidate */
+	int64_t bias;	/* us x weight: the cost of a change, for or against it */
+	bool held;	/* its tunnel stays, where budget and limits let it */
+	bool barred;	/* no candidate */
+	bool reachable; /* at least one end has an endpoint */
+	bool present;	/* has a direct tunnel now */
 };
 
 /*

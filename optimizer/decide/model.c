@@ -24,7 +24,8 @@ model_free(struct model *m)
 int64_t
 model_own(const struct model *m, const struct model_tunnel *t)
 {
-	return t->change + model_value(m, t->u, t->v, m->rtt[t->u * m->n + t->v]);
+	return model_change(m, t) +
+	       model_value(m, t->u, t->v, m->rtt[t->u * m->n + t->v]);
 }
 
 static bool
@@ -71,12 +72,12 @@ rtt_of(const struct model *m, const struct tunnel *t)
 }
 
 static void
-take_tunnel(struct model *m, const struct tunnel *t, int64_t change)
+take_tunnel(struct model *m, const struct tunnel *t)
 {
 	size_t at = t->a * m->n + t->b, back = t->b * m->n + t->a;
 
 	if (t->present)
-		m->constant -= change;
+		m->constant -= m->change;
 	if (!wanted(t))
 		return;
 	m->rtt[at] = m->rtt[back] = rtt_of(m, t);
@@ -88,7 +89,6 @@ take_tunnel(struct model *m, const struct tunnel *t, int64_t change)
 		.present = t->present,
 		.cost = t->cost,
 		.demand = MODEL_NONE,
-		.change = t->present ? change : -change,
 	};
 	m->unit_costs = m->unit_costs && t->cost == 1;
 }
@@ -114,22 +114,22 @@ static void
 take_tunnels(struct model *m)
 {
 	const struct instance *in = m->in;
-	int64_t sum = 0, change = 0, total = 0;
+	int64_t sum = 0, total = 0;
 
 	for (size_t i = 0; i < in->n_pairs; i++)
 		total += in->pairs[i].weight;
 	/* us per tunnel x mean weight of a pair */
 	if (in->n_pairs && !m->slo_us)
-		change =
+		m->change =
 		    (int64_t)((__int128)in->change_us * total / (int64_t)in->n_pairs);
 	m->tunnels =
 	    mem_array(in->tunnels ? in->n_tunnels : in->n_pairs, sizeof(*m->tunnels));
 	for (size_t i = 0; i < in->n_tunnels; i++)
-		take_tunnel(m, &in->tunnels[i], change);
+		take_tunnel(m, &in->tunnels[i]);
 	for (size_t i = 0; !in->tunnels && i < in->n_pairs; i++) {
 		struct tunnel t = tunnel_of_pair(&in->pairs[i]);
 
-		take_tunnel(m, &t, change);
+		take_tunnel(m, &t);
 	}
 	for (size_t t = 0; t < m->n_tunnels; t++)
 		sum += m->tunnels[t].cost;

@@ -17,7 +17,6 @@ struct model_tunnel {
 	bool required, present;
 	uint32_t cost;
 	uint32_t demand; /* of its own two ends, or MODEL_NONE */
-	int64_t change;	 /* added to the value when it is there */
 };
 
 struct model_demand {
@@ -42,6 +41,7 @@ struct model {
 	int64_t budget; /* at most what all tunnels cost */
 	int32_t hop_us;
 	int32_t slo_us;	  /* 0: the mean */
+	int64_t change;	  /* cost of adding or dropping a tunnel */
 	int64_t constant; /* value of nothing built: the cost of all that is dropped */
 	bool unit_costs, has_caps, has_loads;
 };
@@ -69,6 +69,13 @@ static inline uint32_t
 model_cap(const struct model *m, size_t node)
 {
 	return m->in->nodes[node].max_tunnels;
+}
+
+/* Added to the value when this tunnel is there. */
+static inline int64_t
+model_change(const struct model *m, const struct model_tunnel *t)
+{
+	return t->present ? m->change : -m->change;
 }
 
 /* Value of a tunnel to its own ends, over the hub, with what changing it costs. */

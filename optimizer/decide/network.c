@@ -196,13 +196,13 @@ flip(struct network *net, size_t tunnel)
 		net->degree[t->u]++;
 		net->degree[t->v]++;
 		net->spent += t->cost;
-		net->value += t->change;
+		net->value += model_change(net->m, t);
 		net->n_on++;
 	} else {
 		net->degree[t->u]--;
 		net->degree[t->v]--;
 		net->spent -= t->cost;
-		net->value -= t->change;
+		net->value -= model_change(net->m, t);
 		net->n_on--;
 	}
 }
@@ -293,7 +293,7 @@ network_gain(const struct network *net, size_t tunnel)
 	const struct model *m = net->m;
 	const struct model_tunnel *t = &m->tunnels[tunnel];
 	size_t at = t->u * m->n + t->v;
-	int64_t gain = t->change;
+	int64_t gain = model_change(m, t);
 
 	if (t->demand != MODEL_NONE)
 		gain += path_cost(m, at, net->us[at]) - path_cost(m, at, m->rtt[at]);
@@ -333,7 +333,7 @@ network_loss(const struct network *net, size_t tunnel)
 	const struct model *m = net->m;
 	const struct model_tunnel *t = &m->tunnels[tunnel];
 	size_t at = t->u * m->n + t->v;
-	int64_t loss = t->change;
+	int64_t loss = model_change(m, t);
 	int32_t us;
 
 	if (t->demand != MODEL_NONE) {

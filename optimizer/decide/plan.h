@@ -43,11 +43,17 @@ struct plan_route {
 	    since; /* of an issued plan: when it came by this path; 0 = not said */
 };
 
-/* One price of the certificate: of a leg (a to relay q), of two (a-q and b-q), or of a
- * node a. */
+/* One price of the certificate: of a leg (a to relay q), or of a node a. */
 struct plan_price {
-	uint32_t a, b, q;
-	int64_t price, price_b;
+	uint32_t a, q;
+	int64_t price;
+};
+
+/* Of a relay path's two legs, a-q and b-q; in units of 2^leg_shift.  There are millions
+ * of these in a large plan. */
+struct plan_leg_price {
+	uint16_t a, b, q;
+	int32_t price_a, price_b;
 };
 
 /*
@@ -55,12 +61,13 @@ struct plan_price {
  * long as none is negative: docs/planning.md says how.  us x weight.
  */
 struct plan_prices {
-	int64_t theta;		 /* of one unit of the budget */
-	struct plan_price *node; /* of a node's limit */
-	struct plan_price *load; /* of what a relay may carry, 2^-20 per weight */
-	struct plan_price *star; /* of a star cut */
-	struct plan_price *leg;	 /* of a relay path's legs, by (a, b, q) */
+	int64_t theta;		    /* of one unit of the budget */
+	struct plan_price *node;    /* of a node's limit */
+	struct plan_price *load;    /* of what a relay may carry, 2^-20 per weight */
+	struct plan_price *star;    /* of a star cut */
+	struct plan_leg_price *leg; /* by (a, b) */
 	size_t n_node, n_load, n_star, n_leg;
+	unsigned leg_shift;
 };
 
 /* What one relay carries. */

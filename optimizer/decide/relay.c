@@ -20,13 +20,13 @@ relays_kept(const struct model *m)
 {
 	size_t n = m->n_demands;
 
-	return n <= 40000 ? 64 : n <= 150000 ? 32 : n <= 600000 ? 24 : 6;
+	return n <= 40000 ? 64 : n <= 150000 ? 32 : n <= 600000 ? 24 : 5;
 }
 
 /* Work by default: small meshes settle long before, large ones get what a minute and a
  * half holds on a machine of 2020. */
 #define ITERATIONS	 3000
-#define ROUNDS		 1500
+#define ROUNDS		 2500
 #define SMALL_ROUNDS	 250   /* the search that follows is surer */
 #define LARGE_TUNNELS	 20000 /* from here on */
 #define LARGE_ITERATIONS 400
@@ -109,7 +109,10 @@ static bool
 prove(struct run *run, uint64_t branches)
 {
 	const struct model *m = run->im.m;
-	struct exact_opts how = { .branches = branches };
+	struct exact_opts how = {
+		.branches = branches,
+		.hopeful = m->n > RELAY_EXACT_NODES,
+	};
 	uint64_t done = 0;
 
 	if (closed(run) || run->r->proven)
@@ -129,7 +132,7 @@ relay_solve(const struct instance *in, const struct relay_opts *opts,
 	struct run run = { .opts = opts, .r = r };
 	struct dual_opts how = { .threads = opts->threads };
 	unsigned iterations, rounds;
-	bool large;
+	bool large, small;
 
 	*out = NULL;
 	r->m = model_new(in);
@@ -139,26 +142,28 @@ relay_solve(const struct instance *in, const struct relay_opts *opts,
 		return -EINVAL;
 	}
 	large = r->m->n_tunnels >= LARGE_TUNNELS;
+	small = r->m->n <= RELAY_EXACT_NODES;
 	run.im.most = large ? LARGE_DROPS : 0;
 	iterations = opts->iterations		       ? opts->iterations
 		     : r->m->n_tunnels >= HUGE_TUNNELS ? HUGE_ITERATIONS
 		     : large			       ? LARGE_ITERATIONS
 						       : ITERATIONS;
-	rounds = opts->rounds			? opts->rounds
-		 : large			? LARGE_ROUNDS
-		 : r->m->n <= RELAY_EXACT_NODES ? SMALL_ROUNDS
-						: ROUNDS;
+	rounds = opts->rounds ? opts->rounds
+		 : large      ? LARGE_ROUNDS
+		 : small      ? SMALL_ROUNDS
+			      : ROUNDS;
 	first_plans(&run);
 	how.relays_kept = relays_kept(r->m);
+	how.rough = r->m->n <= TRY_NODES;
 	run.dual = r->dual = dual_new(r->m, &how);
 	dual_start(run.dual, run.im.best);
 	run_dual(&run, iterations, large ? 50 : 25);
 	/* Most small ones are proven in a few branches: no need to search for better.
 	 */
-	if (opts->iterations != 1 && !prove(&run, BRANCHES_FIRST)) {
+	if (opts->iterations != 1 &&
+	    !prove(&run, small ? BRANCHES_FIRST : BRANCHES_MAX_LARGE)) {
 		search_rounds(&run, rounds);
-		(void)prove(&run,
-		    r->m->n > RELAY_EXACT_NODES ? BRANCHES_MAX_LARGE : BRANCHES_MAX);
+		(void)prove(&run, small ? BRANCHES_MAX : BRANCHES_MAX_LARGE);
 	}
 	r->bound_by_prices = r->dual->best.bound + r->m->constant;
 	r->bound = r->proven ? run.im.best->value : r->bound_by_prices;

@@ -207,29 +207,39 @@ bound_at_theta(struct dual *u)
 	return (sum - u->fraction + u->theta * m->budget) * (INT64_C(1) << u->shift);
 }
 
+/*
+ * In the place of the entries, which are not needed any more: beside them there is no
+ * room in a large plan.  No entry gives more than one.
+ */
 static void
-add_leg_prices(struct plan_prices *out, const struct dual *u)
+take_leg_prices(struct plan_prices *out, struct dual *u)
 {
 	const struct model *m = u->m;
 
+	_Static_assert(sizeof(struct plan_leg_price) <= sizeof(struct dual_entry),
+	    "a price must not overtake what it is read from");
+	out->leg = (void *)u->entries;
+	out->leg_shift = u->shift;
 	for (size_t i = 0; i < m->n_demands; i++) {
 		const struct dual_demand *h = &u->demands[i];
-		const struct dual_entry *e = &u->entries[h->first];
 		uint32_t own = m->demands[i].tunnel;
 
 		if (own != MODEL_NONE && u->fix[own] == DUAL_IN)
 			continue; /* never by a relay: its prices were not used */
-		for (unsigned k = 0; k < h->active; k++)
-			if (e[k].rho_s || e[k].rho_t)
-				put(&out->leg, &out->n_leg,
-				    (struct plan_price){
+		for (unsigned k = 0; k < h->active; k++) {
+			struct dual_entry e = u->entries[h->first + k];
+
+			if (e.rho_s || e.rho_t)
+				out->leg[out->n_leg++] = (struct plan_leg_price){
 					.a = m->demands[i].s,
 					.b = m->demands[i].t,
-					.q = m->relays[e[k].relay],
-					.price = (int64_t)e[k].rho_s << u->shift,
-					.price_b = (int64_t)e[k].rho_t << u->shift,
-				    });
+					.q = m->relays[e.relay],
+					.price_a = e.rho_s,
+					.price_b = e.rho_t,
+				};
+		}
 	}
+	u->entries = NULL;
 }
 
 static void
@@ -240,7 +250,6 @@ add_prices(struct plan *plan, struct relay_result *r)
 	const struct model *m = r->m;
 
 	plan->prices = out;
-	plan->prices_bound = bound_at_theta(u) + m->constant;
 	out->theta = u->theta << u->shift;
 	for (uint32_t v = 0; u->mu && v < m->n; v++)
 		if (u->mu[v])
@@ -260,7 +269,7 @@ add_prices(struct plan *plan, struct relay_result *r)
 					.q = m->relays[q],
 					.price = (int64_t)u->sigma[dual_leg(u, v, q)]
 						 << u->shift });
-	add_leg_prices(out, u);
+	take_leg_prices(out, u);
 }
 
 static void
@@ -283,7 +292,7 @@ charged(const struct relay_result *r)
 
 	for (size_t t = 0; t < r->m->n_tunnels; t++)
 		if (r->net->on[t])
-			sum -= r->m->tunnels[t].change;
+			sum -= model_change(r->m, &r->m->tunnels[t]);
 	return sum;
 }
 
@@ -308,11 +317,9 @@ relay_plan(struct relay_result *r)
 	plan->names = mem_array(in->n_nodes, sizeof(*plan->names));
 	for (size_t i = 0; i < in->n_nodes; i++)
 		memcpy(plan->names[i], in->nodes[i].name, sizeof(plan->names[i]));
-	add_prices(plan, r);
-	if (r->iterations <= 1 && !r->proven) {
-		plan_prices_free(plan->prices); /* of the first iteration: worthless */
-		plan->prices = NULL;
-	}
+	plan->prices_bound = bound_at_theta(r->dual) + r->m->constant;
+	if (r->iterations > 1 || r->proven) /* those of the first are worthless */
+		add_prices(plan, r);
 	dual_free(r->dual); /* the largest part */
 	r->dual = NULL;
 	plan->bound = r->proven ? plan->value : plan->prices_bound;
