@@ -62,6 +62,41 @@ check_mode(FILE *in, struct lint_out *out)
 	on_fault(&fault, out);
 }
 
+static void
+print_list(struct lint_out *out)
+{
+	json_dumpf(out->list, stdout, JSON_INDENT(1));
+	printf("\n");
+	json_decref(out->list);
+}
+
+/* A file that is no mesh file is one error; its text begins with "path:line: ". */
+static void
+unreadable(const struct err *err, struct lint_out *out)
+{
+	struct mesh_fault fault = { .hard = true };
+	const char *text = err->text;
+	size_t n = strlen(out->path), line = 0;
+	int used = 0;
+
+	if (!out->list) {
+		log_warnx("%s", text);
+		return;
+	}
+	if (strncmp(text, out->path, n) == 0 && text[n] == ':')
+		text += n + 1;
+	for (; text[used] >= '0' && text[used] <= '9' && line < 1000000000; used++)
+		line = line * 10 + (size_t)(text[used] - '0');
+	if (used && text[used] == ':') {
+		fault.line = (unsigned)line;
+		text += used + 1;
+	}
+	text += *text == ' ';
+	(void)snprintf(fault.text, sizeof(fault.text), "%s", text); /* cut is fine */
+	on_fault(&fault, out);
+	print_list(out);
+}
+
 static int
 lint_file(const char *path, bool as_json)
 {
@@ -74,24 +109,23 @@ lint_file(const char *path, bool as_json)
 		log_warn("%s", path);
 		return EXIT_FAILED;
 	}
-	if (mesh_parse(in, path, &mesh, &err) < 0) {
-		log_warnx("%s", err.text);
-		(void)fclose(in); /* only read from */
-		return EXIT_FAILED;
-	}
 	if (as_json)
 		out.list = json_array();
+	if (mesh_parse(in, path, &mesh, &err) < 0) {
+		(void)fclose(in); /* only read from */
+		unreadable(&err, &out);
+		return EXIT_FAILED;
+	}
 	check_mode(in, &out);
 	(void)fclose(in);		       /* only read from */
 	(void)mesh_lint(mesh, on_fault, &out); /* counted by on_fault */
 	mesh_lint_age(mesh, clock_wall(), on_fault, &out);
 	if (as_json) {
-		json_dumpf(out.list, stdout, JSON_INDENT(1));
-		printf("\n");
-		json_decref(out.list);
+		print_list(&out);
 	} else {
-		printf("%s: mesh %s, %zu nodes: %zu errors, %zu warnings\n", path,
-		    mesh->name, mesh->n_nodes, out.hard, out.soft);
+		printf("%s: mesh %s, %zu node%s: %zu error%s, %zu warning%s\n", path,
+		    mesh->name, mesh->n_nodes, mesh->n_nodes == 1 ? "" : "s", out.hard,
+		    out.hard == 1 ? "" : "s", out.soft, out.soft == 1 ? "" : "s");
 	}
 	mesh_free(mesh);
 	return out.hard ? EXIT_FAILED : EXIT_DONE;

@@ -136,7 +136,7 @@ print_plan(const struct plan *plan, const struct plan_cmd *o)
 	} else if (o->format == AS_CSV) {
 		plan_print_csv(plan);
 	} else {
-		plan_print(plan);
+		plan_print(plan, o->q.ask.policy);
 	}
 	if (o->out)
 		r = plan_file_write(o->out, plan);

@@ -57,6 +57,12 @@ mean_ms(const struct plan *plan, int64_t saved)
 	return (double)(plan->hub_sum - saved) / (double)plan->weight_sum / 1000;
 }
 
+static const char *
+plural(size_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
 /* With relays a tunnel serves more pairs than its own. */
 static void
 print_paths(const struct plan *plan, size_t tunnels)
@@ -65,18 +71,41 @@ print_paths(const struct plan *plan, size_t tunnels)
 
 	for (size_t i = 0; i < plan->n_routes; i++)
 		by[plan->routes[i].path]++;
-	printf("%zu tunnels: %zu pairs direct, %zu relayed, %zu by the hub", tunnels,
-	    by[PLAN_DIRECT], by[PLAN_RELAY], by[PLAN_HUB]);
+	printf("%zu tunnel%s: %zu pair%s direct, %zu relayed, %zu by the hub", tunnels,
+	    plural(tunnels), by[PLAN_DIRECT], plural(by[PLAN_DIRECT]), by[PLAN_RELAY],
+	    by[PLAN_HUB]);
 	if (strcmp(plan->objective, "mean"))
 		printf(" · %s: %lld of at most %lld", plan->objective,
 		    (long long)plan->value, (long long)plan->bound);
 	for (size_t i = 0; i < plan->n_relays && i < 3; i++)
-		printf("%s%s %u pairs", i ? ", " : " · ",
-		    plan->names[plan->relays[i].node], plan->relays[i].pairs);
+		printf("%s%s %u pair%s", i ? ", " : " · ",
+		    plan->names[plan->relays[i].node], plan->relays[i].pairs,
+		    plural(plan->relays[i].pairs));
+}
+
+/*
+ * Two tunnels may save what neither does alone (they are the legs of a relay path), and
+ * a policy keeps out what saves too little.
+ */
+static void
+print_next(const struct plan *plan, bool policy)
+{
+	if (plan->relayed && plan->has_next && plan->weight_sum > 0)
+		printf(" · next: %s-%s, %.2f ms off the mean\n",
+		    plan->names[plan->next_a], plan->names[plan->next_b],
+		    (double)plan->next_value / (double)plan->weight_sum / 1000);
+	else if (plan->next_value > 0)
+		printf(" · next tunnel saves %.1f ms\n",
+		    (double)plan->next_value / 1000);
+	else
+		printf(" · no %s tunnel%s saves anything\n",
+		    plan->relayed || plan->bound > plan->value ? "single further"
+							       : "further",
+		    policy ? " that the policy allows" : "");
 }
 
 static void
-print_totals(const struct plan *plan)
+print_totals(const struct plan *plan, bool policy)
 {
 	size_t direct = 0;
 	double gap;
@@ -86,7 +115,7 @@ print_totals(const struct plan *plan)
 	if (plan->relayed)
 		print_paths(plan, direct);
 	else
-		printf("%zu of %zu pairs", direct, plan->pairs);
+		printf("%zu of %zu pair%s", direct, plan->pairs, plural(plan->pairs));
 	if (plan->weight_sum > 0)
 		printf(" · mean %.1f → %.1f ms · bound %.1f ms", mean_ms(plan, 0),
 		    mean_ms(plan, plan->relayed ? plan->saved : plan->value),
@@ -97,15 +126,7 @@ print_totals(const struct plan *plan)
 		gap = (double)(plan->bound - plan->value) / (double)plan->bound;
 		printf(" · gap %.1f %%", gap * 100);
 	}
-	if (plan->relayed && plan->has_next && plan->weight_sum > 0)
-		printf(" · next: %s-%s, %.2f ms off the mean\n",
-		    plan->names[plan->next_a], plan->names[plan->next_b],
-		    (double)plan->next_value / (double)plan->weight_sum / 1000);
-	else if (plan->next_value > 0)
-		printf(" · next tunnel saves %.1f ms\n",
-		    (double)plan->next_value / 1000);
-	else
-		printf(" · no further tunnel saves anything\n");
+	print_next(plan, policy);
 }
 
 /* Which measurements could have changed the answer. */
@@ -120,7 +141,7 @@ print_needs(const struct plan *plan)
 		    plan->names[need->b]);
 	}
 	if (plan->n_needs > NEEDS_MAX)
-		log_warnx("and %zu more pairs need samples, that could matter less",
+		log_warnx("pairs that need samples too, and could matter less: %zu",
 		    plan->n_needs - NEEDS_MAX);
 }
 
@@ -128,29 +149,33 @@ print_needs(const struct plan *plan)
 void
 plan_print_notes(const struct plan *plan, size_t strangers)
 {
-	if (plan->unmeasured)
+	if (plan->unmeasured == 1)
+		log_warnx(
+		    "1 pair has no measured hub or direct RTT and stays on the hub");
+	else if (plan->unmeasured)
 		log_warnx(
 		    "%zu pairs have no measured hub or direct RTT and stay on the hub",
 		    plan->unmeasured);
 	if (plan->unreachable)
-		log_warnx("%zu pairs cannot have a tunnel: neither end has an Endpoint",
-		    plan->unreachable);
+		log_warnx(
+		    "%zu pair%s cannot have a tunnel: neither end has an Endpoint",
+		    plan->unreachable, plural(plan->unreachable));
 	if (strangers)
 		log_warnx(
-		    "%zu rows of the collector name nodes that the mesh file lacks: "
-		    "is it the same file everywhere?",
+		    "rows of the collector that name nodes which the mesh file lacks: "
+		    "%zu; is it the same file everywhere?",
 		    strangers);
 	print_needs(plan);
 }
 
 void
-plan_print(const struct plan *plan)
+plan_print(const struct plan *plan, bool policy)
 {
 	struct table *t = tunnel_table(plan, false);
 
 	if (table_rows(t))
 		table_print(t, stdout);
-	print_totals(plan);
+	print_totals(plan, policy);
 	table_free(t);
 }
 

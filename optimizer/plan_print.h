@@ -8,7 +8,8 @@
 
 #include "optimizer/decide/plan.h"
 
-void plan_print(const struct plan *plan);
+/* policy: was one asked? */
+void plan_print(const struct plan *plan, bool policy);
 void plan_print_csv(const struct plan *plan);
 
 /* strangers: rows of the collector whose nodes the mesh file lacks. */

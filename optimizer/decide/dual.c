@@ -10,9 +10,8 @@
 #define STALLS_MAX    20 /* iterations without a better bound; then a smaller step */
 #define LAMBDA_SHRINK 0.75
 #define LAMBDA_MIN    1e-4 /* below this the bound stands still */
-#define LAMBDA_ROUGH  3e-3 /* and here it is as good as a search of branches needs it \
-			    */
-#define MEAN_BITS 5	   /* x is smoothed over about 2^5 iterations */
+#define LAMBDA_ROUGH  3e-3 /* and here it serves a search of branches as well */
+#define MEAN_BITS     5	   /* x is smoothed over about 2^5 iterations */
 
 static void *
 price_thread(void *pass)

@@ -3,6 +3,23 @@
 
 #include <stdlib.h>
 
+int
+plan_tunnel_order(const void *x, const void *y)
+{
+	const struct plan_tunnel *a = x, *b = y;
+	bool dropped = a->state == PLAN_DROP;
+
+	if (dropped != (b->state == PLAN_DROP))
+		return dropped ? 1 : -1;
+	if (a->value != b->value)
+		return a->value > b->value ? -1 : 1;
+	if (a->saves_us != b->saves_us)
+		return a->saves_us > b->saves_us ? -1 : 1;
+	if (a->a != b->a)
+		return a->a < b->a ? -1 : 1;
+	return a->b < b->b ? -1 : a->b > b->b;
+}
+
 void
 plan_prices_free(struct plan_prices *prices)
 {

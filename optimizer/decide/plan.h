@@ -141,6 +141,8 @@ struct plan {
 
 /* For qsort() and bsearch() of routes: by (a, b). */
 int plan_route_order(const void *x, const void *y);
+/* For qsort: by falling value, then saving, then name; drops last. */
+int plan_tunnel_order(const void *x, const void *y);
 
 void plan_prices_free(struct plan_prices *prices);
 void plan_free(struct plan *plan);

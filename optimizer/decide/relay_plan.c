@@ -72,21 +72,6 @@ add_routes(struct plan *plan, const struct relay_result *r)
 	plan->pairs = in->n_pairs;
 }
 
-static int
-by_state_and_value(const void *x, const void *y)
-{
-	const struct plan_tunnel *a = x, *b = y;
-	bool dropped = a->state == PLAN_DROP;
-
-	if (dropped != (b->state == PLAN_DROP))
-		return dropped ? 1 : -1;
-	if (a->value != b->value)
-		return a->value > b->value ? -1 : 1;
-	if (a->a != b->a)
-		return a->a < b->a ? -1 : 1;
-	return a->b < b->b ? -1 : a->b > b->b;
-}
-
 static void
 add_tunnel(struct plan *plan, const struct relay_result *r, uint32_t a, uint32_t b)
 {
@@ -133,7 +118,7 @@ add_tunnels(struct plan *plan, const struct relay_result *r)
 			add_tunnel(plan, r, in->pairs[i].a, in->pairs[i].b);
 	if (plan->n_tunnels > 1)
 		qsort(plan->tunnels, plan->n_tunnels, sizeof(*plan->tunnels),
-		    by_state_and_value);
+		    plan_tunnel_order);
 }
 
 static int

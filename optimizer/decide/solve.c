@@ -112,23 +112,6 @@ gather_candidates(struct work *w)
 	}
 }
 
-static int
-by_state_and_value(const void *x, const void *y)
-{
-	const struct plan_tunnel *a = x, *b = y;
-	bool dropped = a->state == PLAN_DROP;
-
-	if (dropped != (b->state == PLAN_DROP))
-		return dropped ? 1 : -1;
-	if (a->value != b->value)
-		return a->value > b->value ? -1 : 1;
-	if (a->saves_us != b->saves_us)
-		return a->saves_us > b->saves_us ? -1 : 1;
-	if (a->a != b->a)
-		return a->a < b->a ? -1 : 1;
-	return a->b < b->b ? -1 : a->b > b->b;
-}
-
 static void
 add_tunnel(struct plan *plan, const struct pair *p, enum plan_state state)
 {
@@ -178,7 +161,7 @@ write_pairs(const struct work *w, struct plan *plan)
 	}
 	if (plan->n_tunnels)
 		qsort(plan->tunnels, plan->n_tunnels, sizeof(*plan->tunnels),
-		    by_state_and_value);
+		    plan_tunnel_order);
 }
 
 static struct plan *

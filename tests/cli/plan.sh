@@ -117,7 +117,7 @@ bad "no such hub" ',b,c\nb,0,1\nc,1,0\n' '--hub: there is no node a'
 printf ',a,b,c\na,0,5,\nb,,0,\nc,7,,0\n' >"$TMP/holes.csv"
 run meshopt plan --rtt "$TMP/holes.csv" --hub a --all-pairs --budget 1
 status 0 "holes are unknown"
-stderr_has "1 pairs have no measured hub or direct RTT" "and never 0"
+stderr_has "1 pair has no measured hub or direct RTT and stays" "and never 0"
 printf ',dub,xxx\ndub,0,5\nxxx,5,0\n' >"$TMP/unknown.csv"
 run meshopt plan --rtt "$TMP/unknown.csv" --mesh "$MESH" --budget 1
 status 1 "a name that the mesh lacks"
@@ -178,6 +178,10 @@ status 1 "two faults"
 check_eq "lint tells each, with its line" "$(grep -c 'two.conf:[0-9]*: error:' "$TMP/out")" 2
 run meshopt lint --json "$TMP/two.conf"
 check "lint as JSON" grep -q '"level": "error"' "$TMP/out"
+printf '[Mesh]\nnonsense\n' >"$TMP/broken.conf"
+run meshopt lint --json "$TMP/broken.conf"
+status 1 "a file that is no mesh file is an error in JSON too"
+check "with its line" grep -q '"line": 2' "$TMP/out"
 chmod g+w "$TMP/two.conf"
 run meshopt lint "$TMP/two.conf"
 stdout_has "chmod go-w" "weak file modes"
