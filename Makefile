@@ -5,6 +5,7 @@
 # make check      everything that can be checked; ends with "N passed, N failed"
 # make lab        every lab scenario; S=name for one
 # make deps       install what is missing (Debian 12; asks for root only if it must)
+# make deb        Debian packages into build/deb
 # make install    DESTDIR and PREFIX as usual
 # make format     clang-format over the tree
 # make fuzz       each fuzz target for FUZZ_SECONDS
@@ -140,6 +141,9 @@ lab:
 	@tests/lab/run $(S)
 fuzz: fuzzers
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run fuzz
+deb:
+	@dist/deps.sh build deb
+	@dist/deb.sh
 format:
 	clang-format -i $$(find common prober collector optimizer tests -name '*.[ch]')
 
@@ -162,5 +166,5 @@ install: all
 clean:
 	rm -rf build
 
-.PHONY: all units headers fuzzers bench-optimizer bench-prober deps demo check lab fuzz format install clean
+.PHONY: all units headers fuzzers bench-optimizer bench-prober deps demo check lab fuzz deb format install clean
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

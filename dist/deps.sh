@@ -3,10 +3,11 @@
 #
 # Install what is missing of the Debian packages that meshopt needs.
 #
-# usage: dist/deps.sh build|lab|check|bench...
+# usage: dist/deps.sh build|lab|deb|check|bench...
 #
 #   build  compiler and libraries
 #   lab    the guest of the lab and the tools inside it
+#   deb    what builds the Debian packages
 #   check  what the tests need besides
 #   bench  what the bench measures against
 #
@@ -18,8 +19,9 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 build="gcc make pkg-config libc6-dev libev-dev libmnl-dev libjansson-dev libcsv-dev
 zlib1g-dev
 libmicrohttpd-dev libcurl4-openssl-dev libsqlite3-dev libsodium-dev"
+deb="debhelper dpkg-dev fakeroot lintian"
 check="libcmocka-dev clang libclang-rt-14-dev clang-format valgrind mandoc shellcheck curl git
-iproute2 procps sqlite3 util-linux tshark prometheus"
+iproute2 procps sqlite3 util-linux tshark prometheus $deb"
 bench="fping iproute2 util-linux"
 
 wanted=
@@ -27,10 +29,11 @@ for set; do
 	case $set in
 	build) wanted="$wanted $build" ;;
 	lab) wanted="$wanted $("$top/tests/lab/build.sh" --packages)" ;;
+	deb) wanted="$wanted $deb" ;;
 	check) wanted="$wanted $check" ;;
 	bench) wanted="$wanted $bench" ;;
 	*)
-		echo "usage: dist/deps.sh build|lab|check|bench..." >&2
+		echo "usage: dist/deps.sh build|lab|deb|check|bench..." >&2
 		exit 2
 		;;
 	esac
