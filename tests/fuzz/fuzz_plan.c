@@ -49,8 +49,8 @@ LLVMFuzzerTestOneInput(const uint8_t *in, size_t len)
 	check(again);
 	twice = plan_to_json(again);
 	assert(plan_from_json(twice, strlen(twice), &third, &err) == 0);
-	assert(third->n_routes == again->n_routes &&
-	       third->n_tunnels == again->n_tunnels);
+	assert(
+	    third->n_routes == again->n_routes && third->n_tunnels == again->n_tunnels);
 	free(text);
 	free(twice);
 	plan_free(plan);
