@@ -102,6 +102,12 @@ conf_next(struct conf *c, struct err *err)
 		s = c->text;
 		if (c->line == 1 && strncmp(s, "\xef\xbb\xbf", 3) == 0)
 			s += 3; /* the byte order mark of Windows editors */
+		s = trim(s);
+		if (c->comments && *s == '#') {
+			c->key = "";
+			c->value = trim(s + 1);
+			return CONF_COMMENT;
+		}
 		s[strcspn(s, "#")] = '\0';
 		s = trim(s);
 		if (*s)

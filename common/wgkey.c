@@ -61,6 +61,36 @@ wgkey_public(const struct wgkey *private_key, struct wgkey *out)
 	return crypto_scalarmult_base(out->b, private_key->b) == 0 ? 0 : -EINVAL;
 }
 
+void
+wgkey_generate(struct wgkey *key)
+{
+	randombytes_buf(key->b, sizeof(key->b));
+	/* RFC 7748, section 5: X25519 does this anyway, and wg genkey writes it so. */
+	key->b[0] &= 248;
+	key->b[31] = (uint8_t)((key->b[31] & 127) | 64);
+}
+
+void
+wgkey_generate_seed(struct wgkey *seed)
+{
+	randombytes_buf(seed->b, sizeof(seed->b));
+}
+
+void
+wgkey_seed_public(const struct wgkey *seed, struct wgkey *out)
+{
+	uint8_t secret[crypto_sign_SECRETKEYBYTES];
+
+	(void)crypto_sign_seed_keypair(out->b, secret, seed->b); /* cannot fail */
+	sodium_memzero(secret, sizeof(secret));
+}
+
+void
+wgkey_wipe(struct wgkey *key)
+{
+	sodium_memzero(key, sizeof(*key));
+}
+
 struct addr
 wgkey_link_local(const struct wgkey *public_key)
 {

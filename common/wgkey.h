@@ -29,6 +29,18 @@ bool wgkey_is_zero(const struct wgkey *key);
 /* The public key that belongs to a private one: X25519 base point multiplication. */
 int wgkey_public(const struct wgkey *private_key, struct wgkey *out);
 
+/* A new private key, clamped as `wg genkey` does, from the kernel's generator. */
+void wgkey_generate(struct wgkey *private_key);
+
+/*
+ * A key to sign plans with: any 32 random bytes are the seed of an Ed25519 key, whose
+ * public half goes into PlanKey.
+ */
+void wgkey_generate_seed(struct wgkey *seed);
+void wgkey_seed_public(const struct wgkey *seed, struct wgkey *out);
+
+void wgkey_wipe(struct wgkey *key);
+
 /*
  * The link-local address that a node has on its direct interface: fe80::/64 and the
  * first 64 bits of BLAKE2b-256 over "meshopt link-local" and the public key.  WireGuard

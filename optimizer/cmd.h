@@ -15,6 +15,9 @@ enum {
 };
 
 int cmd_apply(int argc, char **argv);
+int cmd_config(int argc, char **argv);
+int cmd_import(int argc, char **argv);
+int cmd_keygen(int argc, char **argv);
 int cmd_lint(int argc, char **argv);
 int cmd_ping(int argc, char **argv);
 int cmd_plan(int argc, char **argv);

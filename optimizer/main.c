@@ -19,6 +19,9 @@ static const struct verb {
 	const char *help;
 } verbs[] = {
 	{ "lint", cmd_lint, "judge the mesh file" },
+	{ "import", cmd_import, "make a mesh file of what a fleet runs already" },
+	{ "config", cmd_config, "write a node's WireGuard files" },
+	{ "keygen", cmd_keygen, "make private keys" },
 	{ "plan", cmd_plan, "decide which pairs get a direct tunnel within a budget" },
 	{ "verify", cmd_verify, "recompute a plan's value, bound and routes" },
 	{ "report", cmd_report, "latency of every pair: now, by the hub, direct" },
