@@ -23,7 +23,8 @@
 #include "collector/store.h"
 #include "collector/writer.h"
 
-/* How often old reports are looked for: a minute's worth goes in a few steps. */
+/* How often roll-ups and old reports are looked for: a minute's worth is a few steps.
+ */
 #define EXPIRE_EVERY_S 60.
 /* The answers to what was committed last; the writer itself takes as long as it takes.
  */
@@ -33,6 +34,7 @@ struct collector {
 	struct options options;
 	struct mesh *mesh;
 	struct api api;
+	struct upkeep_keep keep;
 	struct store *store; /* until the writer has it */
 	struct writer *writer;
 	struct http *http;
@@ -69,7 +71,7 @@ on_expire(struct ev_loop *loop, struct ev_timer *timer, int events)
 
 	(void)loop;
 	(void)events;
-	writer_expire(c->writer, (struct wall){ clock_wall().ns - c->options.keep_ns });
+	writer_upkeep(c->writer, &c->keep, clock_wall());
 }
 
 static void
@@ -155,6 +157,7 @@ start(struct collector *c, struct err *err)
 
 	if (r < 0)
 		return r;
+	options_keep(&c->options, c->mesh->n_nodes, &c->keep);
 	api_init(&c->api, c->mesh, c->options.window_ns);
 	r = open_listener(c, err);
 	if (r == 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "collector/options.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -13,9 +14,7 @@
 #include "common/num.h"
 #include "common/version.h"
 
-#define DEFAULT_STATE "/var/lib/meshopt"
-/* A day at 12 nodes and 10 s is 50 MB; at 300 and 60 s it is 6 GB. */
-#define DEFAULT_KEEP_NS	  (24 * 3600 * NS_PER_S)
+#define DEFAULT_STATE	  "/var/lib/meshopt"
 #define DEFAULT_WINDOW_NS (300 * NS_PER_S)
 #define WINDOW_MIN_NS	  (10 * NS_PER_S)
 #define WINDOW_MAX_NS	  (3600 * NS_PER_S)
@@ -32,7 +31,9 @@ static const char usage[] =
     "  --listen ADDR:PORT  instead of the mesh's Collector\n"
     "  --device IFACE      accept by this interface only; without --listen that\n"
     "                      is the mesh's Interface, if it exists\n"
-    "  --keep TIME         keep reports for this long (24h)\n"
+    "  --keep RAW[,5MIN[,HOUR]]\n"
+    "                      keep reports, 5-minute and hourly roll-ups for so long\n"
+    "                      (24h,30d,400d; less above 300 nodes)\n"
     "  --window TIME       how far back the matrix reaches (5m)\n"
     "  -v, --verbose       say more\n"
     "      --version, --help\n";
@@ -82,6 +83,43 @@ wrong(const char *what, const char *value, const char *want)
 	return OPTIONS_USAGE;
 }
 
+/* One to three times with commas between. */
+static int
+parse_keep(const char *text, struct upkeep_keep *keep)
+{
+	char one[24];
+
+	*keep = (struct upkeep_keep){ { 0 } };
+	for (int tier = 0; tier < STORE_TIERS; tier++) {
+		size_t n = strcspn(text, ",");
+
+		if (n >= sizeof(one))
+			return -EINVAL;
+		(void)snprintf(one, sizeof(one), "%.*s", (int)n, text); /* fits */
+		if (num_duration(one, &keep->ns[tier]) < 0 ||
+		    (tier > 0 && keep->ns[tier] < keep->ns[tier - 1]))
+			return -EINVAL;
+		text += n;
+		if (!*text)
+			return 0;
+		text++;
+	}
+	return -EINVAL;
+}
+
+void
+options_keep(const struct options *o, size_t n_nodes, struct upkeep_keep *keep)
+{
+	*keep = upkeep_default(n_nodes);
+	for (int tier = 0; tier < STORE_TIERS; tier++) {
+		if (o->keep.ns[tier] > 0)
+			keep->ns[tier] = o->keep.ns[tier];
+		/* Reports kept for long keep what is made of them. */
+		if (tier > 0 && keep->ns[tier] < keep->ns[tier - 1])
+			keep->ns[tier] = keep->ns[tier - 1];
+	}
+}
+
 static enum options_result
 take(struct options *o, int option)
 {
@@ -103,8 +141,10 @@ take(struct options *o, int option)
 			    "not the name of an interface");
 		return OPTIONS_RUN;
 	case OPT_KEEP:
-		if (num_duration(optarg, &o->keep_ns) < 0)
-			return wrong("--keep", optarg, "give a time such as 24h or 7d");
+		if (parse_keep(optarg, &o->keep) < 0)
+			return wrong("--keep", optarg,
+			    "give times such as 24h or 24h,30d,400d, none shorter than "
+			    "the one before");
 		return OPTIONS_RUN;
 	case OPT_WINDOW:
 		if (num_duration(optarg, &o->window_ns) < 0 ||
@@ -135,7 +175,6 @@ options_parse(struct options *o, int argc, char **argv)
 
 	*o = (struct options){
 		.mesh = MESH_DEFAULT_PATH,
-		.keep_ns = DEFAULT_KEEP_NS,
 		.window_ns = DEFAULT_WINDOW_NS,
 	};
 	while (r == OPTIONS_RUN &&
@@ -145,7 +184,7 @@ options_parse(struct options *o, int argc, char **argv)
 		return r;
 	if (optind < argc)
 		return wrong("argument", argv[optind], "there is none, see --help");
-	if (o->keep_ns < o->window_ns)
+	if (o->keep.ns[STORE_RAW] > 0 && o->keep.ns[STORE_RAW] < o->window_ns)
 		return wrong("--keep", "shorter than --window",
 		    "a restart could not refill the matrix");
 	if (o->listen && (endpoint_parse(o->listen, &ep) < 0 || ep.addr.family == 0))

@@ -12,12 +12,15 @@
 #include "common/err.h"
 #include "common/mesh.h"
 
+#include "collector/upkeep.h"
+
 struct options {
-	const char *mesh;   /* path */
-	char *db;	    /* owned; path */
-	const char *listen; /* NULL = the mesh's Collector */
-	const char *device; /* NULL = see options_listen() */
-	int64_t keep_ns, window_ns;
+	const char *mesh;	 /* path */
+	char *db;		 /* owned; path */
+	const char *listen;	 /* NULL = the mesh's Collector */
+	const char *device;	 /* NULL = see options_listen() */
+	struct upkeep_keep keep; /* 0 = see options_keep() */
+	int64_t window_ns;
 	bool verbose;
 };
 
@@ -38,5 +41,8 @@ void options_fini(struct options *o);
  */
 int options_listen(const struct options *o, const struct mesh *mesh,
     struct endpoint *ep, const char **device, struct err *err);
+
+/* How long each tier is kept: as was said, else by the size of the mesh. */
+void options_keep(const struct options *o, size_t n_nodes, struct upkeep_keep *keep);
 
 #endif

@@ -20,10 +20,6 @@
 #define QUEUE_MAX 4096
 /* One transaction: bounds the wait of the first job in it, and the size of the WAL. */
 #define BATCH_MAX 1024
-/* 1,000 nodes write 100 reports/s; 512 are removed in some 10 ms between two batches.
- */
-#define EXPIRE_STEP 512
-
 struct list {
 	struct writer_job *head, **tail;
 	size_t n;
@@ -41,8 +37,10 @@ struct writer {
 	struct list queue, finished;
 	bool stopping, failing;
 	bool expiring;
-	struct wall expire_before;
+	struct upkeep_keep keep;
+	struct wall now; /* of the housekeeping that was asked for */
 
+	struct upkeep upkeep;		       /* the thread's own */
 	struct store_report *batch[BATCH_MAX]; /* the thread's own */
 };
 
@@ -109,16 +107,14 @@ commit(struct writer *w, struct list *jobs)
 }
 
 static void
-expire_step(struct writer *w, struct wall before)
+upkeep(struct writer *w, struct wall now)
 {
 	struct err err = { "" };
-	size_t gone;
-	int error = w->store->ops->expire(w->store, STORE_RAW, before, EXPIRE_STEP,
-	    &gone, &err);
+	int more = upkeep_step(&w->upkeep, w->store, now, &err);
 
 	pthread_mutex_lock(&w->mutex);
-	note_result(w, error, &err);
-	if (error || gone < EXPIRE_STEP)
+	note_result(w, more < 0 ? more : 0, &err);
+	if (more <= 0)
 		w->expiring = false;
 	pthread_mutex_unlock(&w->mutex);
 }
@@ -128,7 +124,7 @@ writer_main(void *arg)
 {
 	struct writer *w = arg;
 	struct list jobs;
-	struct wall before;
+	struct wall now;
 	bool expiring;
 
 	for (;;) {
@@ -139,14 +135,15 @@ writer_main(void *arg)
 		while (w->queue.n && jobs.n < BATCH_MAX)
 			list_add(&jobs, list_take(&w->queue));
 		expiring = w->expiring && !w->stopping;
-		before = w->expire_before;
+		now = w->now;
+		w->upkeep.keep = w->keep;
 		pthread_mutex_unlock(&w->mutex);
 		if (!jobs.n && !expiring)
 			return NULL; /* stopping, and nothing is left */
 		if (jobs.n)
 			commit(w, &jobs);
 		if (expiring)
-			expire_step(w, before);
+			upkeep(w, now);
 	}
 }
 
@@ -212,10 +209,11 @@ writer_poll(struct writer *w)
 }
 
 void
-writer_expire(struct writer *w, struct wall before)
+writer_upkeep(struct writer *w, const struct upkeep_keep *keep, struct wall now)
 {
 	pthread_mutex_lock(&w->mutex);
-	w->expire_before = before;
+	w->keep = *keep;
+	w->now = now;
 	w->expiring = true;
 	pthread_cond_signal(&w->work);
 	pthread_mutex_unlock(&w->mutex);

@@ -17,6 +17,7 @@
 #include "common/clock.h"
 
 #include "collector/store.h"
+#include "collector/upkeep.h"
 
 struct writer;
 struct writer_job;
@@ -43,8 +44,8 @@ int writer_submit(struct writer *w, struct writer_job *job);
 /* Call done for every job that is finished. */
 void writer_poll(struct writer *w);
 
-/* Start to remove, in small steps between batches, what is older than this. */
-void writer_expire(struct writer *w, struct wall before);
+/* Start the store's housekeeping, in small steps between batches. */
+void writer_upkeep(struct writer *w, const struct upkeep_keep *keep, struct wall now);
 
 /* Did the last use of the store succeed? */
 bool writer_ok(struct writer *w);

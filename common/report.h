@@ -25,6 +25,9 @@
 #define REPORT_RTT_MAX_US    (60 * 1000000u)
 #define REPORT_LENGTH_MAX_MS (3600 * 1000u)
 
+/* Of a roll-up of the collector's: an hour's sketch has three times the bytes. */
+#define REPORT_STORED_BYTES_MAX (16 * 1024 * 1024)
+
 /* The way a probe took. */
 enum path { PATH_HUB, PATH_DIRECT, PATH_PUBLIC, PATH_COUNT };
 
@@ -95,8 +98,8 @@ int report_check(const struct report *r, struct err *err);
 /*
  * Binary form, meshopt-report(5).  Sorted by (peer, path) or not, rows of one peer that
  * follow each other share its name.  encode: bytes written; 0 if cap or
- * REPORT_BYTES_MAX is too small, or if report_check(), which it calls, refuses r.
- * decode reads exactly len bytes into *r, which it initialises, and ends in
+ * REPORT_STORED_BYTES_MAX is too small, or if report_check(), which it calls, refuses
+ * r.  decode reads exactly len bytes into *r, which it initialises, and ends in
  * report_check(); on failure *r is empty.  A report has one binary form: what decode
  * accepts, encode makes again.
  */

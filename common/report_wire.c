@@ -90,7 +90,7 @@ report_encode(const struct report *r, uint8_t *out, size_t cap)
 
 	if (report_check(r, NULL) < 0)
 		return 0;
-	w.end = out + (cap < REPORT_BYTES_MAX ? cap : REPORT_BYTES_MAX);
+	w.end = out + (cap < REPORT_STORED_BYTES_MAX ? cap : REPORT_STORED_BYTES_MAX);
 	for (const char *p = MAGIC; *p; p++)
 		wire_put_byte(&w, (uint8_t)*p);
 	wire_put_byte(&w, REPORT_VERSION);
@@ -199,9 +199,9 @@ report_walk_start(struct report_walk *w, const uint8_t *in, size_t len, struct e
 
 	*w = (struct report_walk){ .begin = in, .len = len, .ordered = true };
 	w->row.rtt = kept;
-	if (len > REPORT_BYTES_MAX)
+	if (len > REPORT_STORED_BYTES_MAX)
 		return err_set(err, "report: %zu bytes are more than %d", len,
-		    REPORT_BYTES_MAX);
+		    REPORT_STORED_BYTES_MAX);
 	if (len < magic || memcmp(in, MAGIC, magic - 1) != 0)
 		return err_set(err, "report: does not begin as a report (" MAGIC ")");
 	if (in[magic - 1] != REPORT_VERSION)

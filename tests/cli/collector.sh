@@ -173,7 +173,7 @@ has "and is left alone" "$(cat "$tmp/text")" "this is not a database, and 100"
 fails 2 "--listen 10.50.0.1: give ADDR:PORT" --listen 10.50.0.1
 fails 2 "--window 2h: give a time from 10s to 1h" --window 2h
 fails 2 "--keep shorter than --window" --keep 1m
-fails 2 "--keep soon: give a time" --keep soon
+fails 2 "--keep soon: give times such as" --keep soon
 fails 2 "argument extra" extra
 fails 2 "--help lists the options" --frobnicate
 check_eq "--version" "$("$collector" --version | cut -d' ' -f1)" meshopt-collector
