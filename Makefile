@@ -11,6 +11,7 @@
 # make fuzz       each fuzz target for FUZZ_SECONDS
 # make bench-optimizer  the optimizer against CBC; each bench prints a line a figure
 # make bench-prober     the prober against fping (ten minutes); B="name..." for some lines
+# make bench-collector  the collector under load, against nginx, SQLite and PostgreSQL; B=
 #
 # SAN=1 with ASan and UBSan (into build/san), V=1 shows commands.
 
@@ -97,9 +98,17 @@ $(O)/bench/driver: $(call obj,tests/bench/driver.c $(ENGINE)) $(O)/libcommon.a
 $(O)/bench/%: $(O)/obj/tests/bench/%.o $(O)/libcommon.a
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(O)/bench/load $(O)/bench/insert: $(O)/bench/%: $(O)/obj/tests/bench/%.o \
+    $(O)/obj/tests/bench/rows.o $(O)/libcommon.a
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 bench-prober: $(BENCH)
 	@dist/deps.sh build bench
 	@tests/bench/prober.sh $(B)
+CROWD := $(addprefix $(O)/bench/,load crowd insert)
+bench-collector: $(CROWD) $(O)/meshopt-collector
+	@dist/deps.sh build bench
+	@tests/bench/collector.sh $(B)
 
 HDRS := $(wildcard common/*.h prober/*.h collector/*.h optimizer/*.h optimizer/*/*.h)
 headers: $(HDRS:%=$(O)/hdr/%.ok)
@@ -166,5 +175,5 @@ install: all
 clean:
 	rm -rf build
 
-.PHONY: all units headers fuzzers bench-optimizer bench-prober deps demo check lab fuzz deb format install clean
+.PHONY: all units headers fuzzers bench-optimizer bench-prober bench-collector deps demo check lab fuzz deb format install clean
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

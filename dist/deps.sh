@@ -22,7 +22,7 @@ libmicrohttpd-dev libcurl4-openssl-dev libsqlite3-dev libsodium-dev"
 deb="debhelper dpkg-dev fakeroot lintian"
 check="libcmocka-dev clang libclang-rt-14-dev clang-format valgrind mandoc shellcheck curl git
 iproute2 procps sqlite3 util-linux tshark prometheus $deb"
-bench="fping iproute2 util-linux"
+bench="fping iproute2 util-linux nginx-light postgresql sqlite3 curl"
 
 wanted=
 for set; do
