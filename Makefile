@@ -105,7 +105,9 @@ $(O)/bench/load $(O)/bench/insert: $(O)/bench/%: $(O)/obj/tests/bench/%.o \
 bench-prober: $(BENCH)
 	@dist/deps.sh build bench
 	@tests/bench/prober.sh $(B)
+# The tests of the collector's faults need it too.
 CROWD := $(addprefix $(O)/bench/,load crowd insert)
+crowd: $(CROWD)
 bench-collector: $(CROWD) $(O)/meshopt-collector
 	@dist/deps.sh build bench
 	@tests/bench/collector.sh $(B)
@@ -141,7 +143,7 @@ demo:
 	@tests/lab/run --demo seed
 check:
 	@dist/deps.sh build lab check
-	@$(MAKE) --no-print-directory all units fuzzers
+	@$(MAKE) --no-print-directory all units fuzzers crowd
 	@$(MAKE) --no-print-directory SAN=1 all units
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run
 lab:
@@ -175,5 +177,5 @@ install: all
 clean:
 	rm -rf build
 
-.PHONY: all units headers fuzzers bench-optimizer bench-prober bench-collector deps demo check lab fuzz deb format install clean
+.PHONY: all units headers crowd fuzzers bench-optimizer bench-prober bench-collector deps demo check lab fuzz deb format install clean
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -6,7 +6,7 @@
  * new connection if need be, as a prober does; so the run ends with every report
  * acknowledged, or at its time.
  *
- *	load mesh NODES PORT		the mesh file, on stdout
+ *	load mesh NODES PORT	the mesh file, on stdout
  *	load post [-n nodes] [-p peers] [-k reports] [-t seconds] [-w window_ms]
  *	          [-b begin_ms] [-r times] [-a file] PORT
  *
@@ -39,11 +39,12 @@
 #include "tests/bench/rows.h"
 
 /* Different rows in turn, so that what the collector merges grows as real rows do. */
-#define VARIANTS 2
-#define HEAD_MAX 512
-#define AGAIN_NS (20 * NS_PER_MS)  /* to a collector that is not there */
-#define BUSY_NS	 (100 * NS_PER_MS) /* after a 503 */
-#define TICK_MS	 10
+#define VARIANTS    2
+#define HEAD_MAX    512
+#define AGAIN_NS    (20 * NS_PER_MS)  /* to a collector that is not there */
+#define BUSY_NS	    (100 * NS_PER_MS) /* after a 503 */
+#define TICK_MS	    10
+#define HALF_DAY_MS (12 * 3600 * INT64_C(1000))
 
 struct opts {
 	uint32_t nodes, peers, reports, seconds, window_ms, times, port;
@@ -74,9 +75,7 @@ struct load {
 	double *took_ms;
 	size_t n_took, cap_took;
 };
-
 static volatile sig_atomic_t over;
-
 static void
 on_term(int sig)
 {
@@ -209,7 +208,6 @@ acknowledged(struct load *l, struct client *c)
 	push(l, c);
 }
 
-/* A whole answer: 204 has no body, and no other one is waited for to its end. */
 static void
 answered(struct load *l, struct client *c)
 {
@@ -370,8 +368,10 @@ parse(struct opts *o, int argc, char **argv)
 	o->port = number(argv[optind], 1, UINT16_MAX);
 	if (!o->peers || o->peers >= o->nodes)
 		o->peers = o->nodes - 1;
-	if (!o->begin_ms)
-		o->begin_ms = clock_wall().ns / NS_PER_MS - 24 * 3600 * 1000 + 60000;
+	if (!o->begin_ms) /* so that the last one ends now, or half a day from then */
+		o->begin_ms =
+		    clock_wall().ns / NS_PER_MS -
+		    (o->reports ? (int64_t)o->reports * o->window_ms : HALF_DAY_MS);
 }
 
 int

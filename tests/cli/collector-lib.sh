@@ -84,3 +84,36 @@ post() {
 get() {
 	curl -s -m 20 "$url$1"
 }
+
+# crowd NODES: instead of the example's, the mesh of tests/bench/load, all of whose nodes
+# are this machine
+crowd() {
+	load=$TOP/build/bench/load
+	[ -x "$load" ] || skip "$load is not built"
+	ip route add local 10.64.0.0/16 dev lo
+	mesh=$tmp/crowd.conf
+	"$load" mesh "$1" 8650 >"$mesh"
+	chmod 644 "$mesh"
+	url=http://10.64.0.1:8650
+}
+
+# Every acknowledged report ("NODE START_MS" a line) against what is in the file: sets
+# acked, found (of those) and beyond (stored, and the answer was lost).
+compare() {
+	sqlite3 "$db" "SELECT src.name, report.id >> 16 FROM report
+		JOIN src ON src.id = (report.id & 65535)" | tr '|' ' ' | sort >"$tmp/stored"
+	sort "$1" >"$tmp/acked"
+	acked=$(wc -l <"$tmp/acked")
+	found=$(comm -12 "$tmp/acked" "$tmp/stored" | wc -l)
+	beyond=$(comm -13 "$tmp/acked" "$tmp/stored" | wc -l)
+}
+
+# The most memory that the collector has had, in kB.
+peak_kb() {
+	awk '/VmHWM/ { print $2 }' "/proc/$pid/status"
+}
+
+# What the sanitizers add to memory and time is theirs.
+sanitized() {
+	[[ $BUILD == */san ]]
+}
