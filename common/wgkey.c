@@ -71,21 +71,6 @@ wgkey_generate(struct wgkey *key)
 }
 
 void
-wgkey_generate_seed(struct wgkey *seed)
-{
-	randombytes_buf(seed->b, sizeof(seed->b));
-}
-
-void
-wgkey_seed_public(const struct wgkey *seed, struct wgkey *out)
-{
-	uint8_t secret[crypto_sign_SECRETKEYBYTES];
-
-	(void)crypto_sign_seed_keypair(out->b, secret, seed->b); /* cannot fail */
-	sodium_memzero(secret, sizeof(secret));
-}
-
-void
 wgkey_wipe(struct wgkey *key)
 {
 	sodium_memzero(key, sizeof(*key));

@@ -32,13 +32,6 @@ int wgkey_public(const struct wgkey *private_key, struct wgkey *out);
 /* A new private key, clamped as `wg genkey` does, from the kernel's generator. */
 void wgkey_generate(struct wgkey *private_key);
 
-/*
- * A key to sign plans with: any 32 random bytes are the seed of an Ed25519 key, whose
- * public half goes into PlanKey.
- */
-void wgkey_generate_seed(struct wgkey *seed);
-void wgkey_seed_public(const struct wgkey *seed, struct wgkey *out);
-
 void wgkey_wipe(struct wgkey *key);
 
 /*

@@ -12,6 +12,7 @@
 
 #include "common/log.h"
 #include "common/mesh.h"
+#include "common/signed.h"
 #include "optimizer/cmd.h"
 #include "optimizer/putfile.h"
 
@@ -58,13 +59,44 @@ path_of(const struct options *o, const char *name, char path[PATH_MAX], struct e
 	return 0;
 }
 
+/* The key that signs plans travels as its seed, which is written as any key is. */
+static void
+make_seed(struct wgkey *seed)
+{
+	char text[WGKEY_TEXT_MAX];
+	struct signed_key key;
+
+	signed_key_make(&key);
+	signed_key_format(&key, text);
+	(void)wgkey_parse(text, seed); /* it has just been written */
+	explicit_bzero(text, sizeof(text));
+	signed_key_wipe(&key);
+}
+
+static bool
+public_of(const struct options *o, const struct wgkey *key, struct wgkey *out)
+{
+	char text[WGKEY_TEXT_MAX];
+	struct signed_key pair;
+	bool ok;
+
+	if (!o->plan)
+		return wgkey_public(key, out) == 0;
+	wgkey_format(key, text);
+	ok = signed_key_parse(text, &pair) == 0;
+	*out = pair.public_key;
+	explicit_bzero(text, sizeof(text));
+	signed_key_wipe(&pair);
+	return ok;
+}
+
 static int
 make(const struct options *o, const char *path, struct wgkey *key, struct err *err)
 {
 	if (o->keep && access(path, F_OK) == 0)
 		return putfile_read_key(path, key, err);
 	if (o->plan)
-		wgkey_generate_seed(key);
+		make_seed(key);
 	else
 		wgkey_generate(key);
 	return putfile_key(path, key, err);
@@ -81,10 +113,8 @@ one(const struct options *o, const char *name, struct err *err)
 		r = make(o, path, &key, err);
 	if (r < 0)
 		return r;
-	if (o->plan)
-		wgkey_seed_public(&key, &public);
-	else if (wgkey_public(&key, &public) < 0)
-		r = err_set(err, "%s: not a private key of WireGuard", path);
+	if (!public_of(o, &key, &public))
+		r = err_set(err, "%s: not a private key", path);
 	if (r == 0) {
 		wgkey_format(&public, text);
 		printf("%s %s%s", o->plan ? "PlanKey" : name, o->plan ? "= " : "",
