@@ -178,11 +178,11 @@ mesh_listen_port(const struct mesh_node *node)
 }
 
 uint16_t
-mesh_keepalive(const struct mesh_node *node)
+mesh_keepalive(const struct mesh_node *node, bool starts)
 {
 	if (node->keepalive_s != MESH_NO_LIMIT)
 		return (uint16_t)node->keepalive_s;
-	return *node->endpoint.host ? 0 : MESH_KEEPALIVE_S;
+	return starts ? MESH_KEEPALIVE_S : 0;
 }
 
 const char *

@@ -141,10 +141,12 @@ const struct mesh_region *mesh_region(const struct mesh *mesh, const char *name)
  */
 uint16_t mesh_listen_port(const struct mesh_node *node);
 /*
- * How often the node keeps its tunnels alive, in seconds, 0 = never: Keepalive, else
- * MESH_KEEPALIVE_S behind NAT, whose mapping would be forgotten.
+ * How often the node sends a keepalive to a silent peer, in seconds, 0 = never:
+ * Keepalive, else MESH_KEEPALIVE_S where the node starts the tunnel.  The other end has
+ * no endpoint for it: without keepalives nobody could reach it before it speaks, nor,
+ * behind NAT, once its mapping is forgotten.
  */
-uint16_t mesh_keepalive(const struct mesh_node *node);
+uint16_t mesh_keepalive(const struct mesh_node *node, bool starts);
 
 const char *mesh_role_name(enum mesh_role role);
 

@@ -146,7 +146,7 @@ mesh_lint_nodes(struct lint *l)
 			    "%s: its ListenPort is DirectPort, which the direct "
 			    "tunnels need for themselves",
 			    node->name);
-		if (!*node->endpoint.host && mesh_keepalive(node) == 0)
+		if (!*node->endpoint.host && mesh_keepalive(node, true) == 0)
 			mesh_lint_add(l, false, node->line,
 			    "%s: Keepalive = 0 behind NAT: nobody reaches it once its "
 			    "mapping is forgotten; say %d",

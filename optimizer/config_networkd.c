@@ -52,8 +52,8 @@ config_netdev(const struct config_out *c, const struct config_if *v)
 			endpoint_format(&p->endpoint, text);
 			fprintf(c->out, "Endpoint=%s\n", text);
 		}
-		if (v->keepalive_s)
-			fprintf(c->out, "PersistentKeepalive=%u\n", v->keepalive_s);
+		if (p->keepalive_s)
+			fprintf(c->out, "PersistentKeepalive=%u\n", p->keepalive_s);
 	}
 }
 

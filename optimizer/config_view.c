@@ -56,6 +56,14 @@ forwards(const struct mesh_node *node)
 }
 
 static void
+keep_alive(struct config_if *v)
+{
+	for (size_t i = 0; i < v->n_peers; i++)
+		v->peers[i].keepalive_s =
+		    mesh_keepalive(v->self, *v->peers[i].endpoint.host != '\0');
+}
+
+static void
 init(const struct mesh *mesh, size_t self, struct config_if *v)
 {
 	const struct mesh_node *node = &mesh->nodes[self];
@@ -64,7 +72,6 @@ init(const struct mesh *mesh, size_t self, struct config_if *v)
 	v->mesh = mesh;
 	v->self = node;
 	v->mtu = node->mtu;
-	v->keepalive_s = mesh_keepalive(node);
 	v->forwards = forwards(node);
 }
 
@@ -115,6 +122,7 @@ config_view_hub(const struct mesh *mesh, size_t self, enum config_topology topol
 			p = add_peer(v, &mesh->nodes[i]);
 			allow_all(p, p->node);
 		}
+		keep_alive(v);
 		return;
 	}
 	p = add_peer(v, &mesh->nodes[mesh->hub]);
@@ -122,6 +130,7 @@ config_view_hub(const struct mesh *mesh, size_t self, enum config_topology topol
 	p->endpoint = p->node->endpoint;
 	if (topology == CONFIG_FULL_MESH)
 		add_pinned(v, self);
+	keep_alive(v);
 }
 
 void
@@ -144,6 +153,7 @@ config_view_direct(const struct mesh *mesh, size_t self, struct config_if *v)
 
 		allow(&v->peers[i], &peer);
 	}
+	keep_alive(v);
 }
 
 void

@@ -19,6 +19,7 @@ struct config_peer {
 	struct endpoint endpoint; /* host "" = it starts, or its packets tell */
 	struct prefix *allowed;	  /* owned; no prefix inside another */
 	size_t n_allowed;
+	uint16_t keepalive_s; /* 0 = off */
 };
 
 struct config_if {
@@ -30,7 +31,6 @@ struct config_if {
 	bool side_by_side;
 	uint16_t port; /* 0 = any */
 	uint16_t mtu;  /* 0 = the kernel's choice */
-	uint16_t keepalive_s;
 	struct prefix address[2];
 	size_t n_address;
 	struct config_peer *peers; /* owned */

@@ -200,8 +200,8 @@ put_peer(const struct config_out *c, const struct config_if *v,
 	}
 	fprintf(c->out, "AllowedIPs = ");
 	put_prefixes(c->out, p->allowed, p->n_allowed);
-	if (v->keepalive_s)
-		fprintf(c->out, "PersistentKeepalive = %u\n", v->keepalive_s);
+	if (p->keepalive_s)
+		fprintf(c->out, "PersistentKeepalive = %u\n", p->keepalive_s);
 }
 
 void

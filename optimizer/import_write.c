@@ -219,7 +219,7 @@ put_keepalive(const struct writer *w)
 	const struct import_node *x = w->node;
 	const struct wgquick *own = x->own ? &x->own->w : NULL;
 	uint16_t least = UINT16_MAX, most = 0;
-	bool nat = !*x->endpoint.host && !import_said(x->said, "Endpoint");
+	bool usual = true;
 	char text[16];
 
 	if (put_said(w, "Keepalive") || !own || !own->n_peers)
@@ -227,15 +227,18 @@ put_keepalive(const struct writer *w)
 	for (size_t i = 0; i < own->n_peers; i++) {
 		uint16_t s = own->peers[i].keepalive_s;
 
+		usual &= s == (*own->peers[i].endpoint.host ? MESH_KEEPALIVE_S : 0);
 		least = s < least ? s : least;
 		most = s > most ? s : most;
 	}
+	/* An interface that runs knows endpoints of peers that start themselves. */
+	if (usual || (own->running && least == most && most == 0))
+		return;
 	if (least != most)
 		fprintf(w->out, "# %s: PersistentKeepalive from %u to %u\n",
 		    x->own->path, least, most);
 	(void)snprintf(text, sizeof(text), "%u", most); /* fits */
-	if (most != (nat && !w->is_hub ? MESH_KEEPALIVE_S : 0))
-		put(w, "Keepalive", text);
+	put(w, "Keepalive", text);
 }
 
 static void

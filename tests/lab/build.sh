@@ -19,7 +19,7 @@ umask 022
 PATH=$PATH:/usr/sbin:/sbin	# kmod lives there, off a plain user's PATH
 export LC_ALL=C
 
-PACKAGES='busybox-static cpio gcc iproute2 iputils-ping kmod libc6-dev
+PACKAGES='busybox-static cpio gcc iproute2 iptables iputils-ping kmod libc6-dev nftables
 	qemu-system-x86 wireguard-tools xz-utils'
 
 # The package that always depends on Debian's newest kernel for clouds: small,
@@ -28,7 +28,7 @@ KERNEL_META=linux-image-cloud-amd64
 
 # timeout, env, xargs and the rest from coreutils, findutils and util-linux:
 # busybox's own run busybox's applets in place of the programs they are given.
-TOOLS='bash ip tc wg ping timeout env nice xargs setsid setpriv unshare'
+TOOLS='bash ip tc wg ping nft iptables wg-quick stat sort readlink timeout env nice xargs setsid setpriv unshare'
 
 MODULES='wireguard sch_netem sch_htb cls_u32 sch_fq sch_prio veth bridge dummy tun
 	virtio_pci virtio_console inet_diag udp_diag
@@ -177,6 +177,10 @@ make_base() {
 	cp -L "${paths[@]}" "$(command -v busybox)" "$root/bin/"
 	# sh is bash: in busybox's shell its applets come before the PATH.
 	ln -s bash "$root/bin/sh"
+	# iptables loads this by its full path, even for ACCEPT.
+	mkdir -p "$root/usr/lib/x86_64-linux-gnu/xtables"
+	cp /usr/lib/x86_64-linux-gnu/xtables/libxt_standard.so \
+	    "$root/usr/lib/x86_64-linux-gnu/xtables/"
 	for applet in $(busybox --list); do
 		[ -e "$root/bin/$applet" ] || ln -s busybox "$root/bin/$applet"
 	done
