@@ -31,7 +31,7 @@ next_budget(uint32_t at, uint32_t most)
 static double
 mean_ms(const struct plan *plan)
 {
-	int64_t saved = plan->relayed ? plan->saved : plan->value;
+	int64_t saved = plan->saved;
 
 	if (plan->weight_sum == 0)
 		return 0;

@@ -35,10 +35,15 @@ pair_merit(const struct pair *p)
 }
 
 bool
+pair_may_change(const struct pair *p)
+{
+	return p->reachable && p->pin == MESH_FREE && !p->barred && !p->held;
+}
+
+bool
 pair_is_candidate(const struct pair *p)
 {
-	return p->reachable && p->pin == MESH_FREE && !p->barred && !p->held &&
-	       pair_merit(p) > 0;
+	return pair_may_change(p) && pair_merit(p) > 0;
 }
 
 static int32_t

@@ -115,6 +115,8 @@ size_t instance_pair(const struct instance *in, uint32_t a, uint32_t b);
 int64_t pair_value(const struct pair *p);
 /* The same at the limits that decide, with the bias: what is chosen by. */
 int64_t pair_merit(const struct pair *p);
+/* May the optimizer decide about this pair's tunnel at all? */
+bool pair_may_change(const struct pair *p);
 /* May the optimizer give this pair a tunnel of its own accord? */
 bool pair_is_candidate(const struct pair *p);
 

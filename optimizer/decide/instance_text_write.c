@@ -16,8 +16,8 @@ write_settings(const struct instance *in, FILE *out)
 	if (in->goal == GOAL_SLO)
 		fprintf(out, "objective slo %" PRId64 "\n", in->limit_us);
 	else if (in->goal == GOAL_QUANTILE)
-		fprintf(out, "objective quantile %u.%03u\n",
-		    in->quantile_ppm / 1000000, in->quantile_ppm / 1000 % 1000);
+		fprintf(out, "objective quantile %u.%03u\n", in->quantile_ppm / 1000000,
+		    in->quantile_ppm / 1000 % 1000);
 	else
 		fprintf(out, "objective mean\n");
 	if (in->budget != PLAN_NO_BUDGET)

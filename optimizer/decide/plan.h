@@ -117,7 +117,7 @@ struct plan {
 	int64_t next_value; /* what a budget larger by one would add */
 	bool has_next;	    /* next_a-next_b is that tunnel */
 	uint32_t next_a, next_b;
-	bool relayed;	      /* made with relays: what follows is filled in */
+	bool relayed;	      /* made with relays: relays and charged are filled in */
 	bool proven;	      /* value == bound, by a search */
 	int64_t saved;	      /* us x weight by the figures, whatever the objective */
 	int64_t charged;      /* of value: what changing tunnels costs */

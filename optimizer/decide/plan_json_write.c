@@ -300,9 +300,7 @@ write_prices(FILE *out, const struct plan *plan)
 static void
 write_relayed(FILE *out, const struct plan *plan)
 {
-	fprintf(out, ",\n \"proof\": \"%s\",\n \"change_cost\": %" PRId64,
-	    plan->proven && plan->prices_bound > plan->value ? "search" : "prices",
-	    plan->charged);
+	fprintf(out, ",\n \"change_cost\": %" PRId64, plan->charged);
 	if (plan->has_next) {
 		fputs(",\n \"next\": ", out);
 		ends(out, plan, plan->next_a, plan->next_b);
@@ -340,9 +338,9 @@ write_figures(FILE *out, const struct plan *plan)
 	    ",\n \"pairs\": %zu,\n \"unmeasured\": %zu,\n \"unreachable\": %zu",
 	    plan->pairs, plan->unmeasured, plan->unreachable);
 	mean_ms(out, plan, "hub_mean_ms", 0);
-	mean_ms(out, plan, "mean_ms", plan->relayed ? plan->saved : plan->value);
+	mean_ms(out, plan, "mean_ms", plan->saved);
 	if (mean)
-		mean_ms(out, plan, "bound_ms", plan->bound);
+		mean_ms(out, plan, "bound_ms", plan->saved + plan->bound - plan->value);
 	else
 		fputs(",\n \"bound_ms\": null", out);
 	fputs(",\n \"next_saves_ms\": ", out);
@@ -364,6 +362,9 @@ plan_json_write(const struct plan *plan, FILE *out)
 	fputs(",\n \"objective\": ", out);
 	text(out, plan->objective);
 	write_figures(out, plan);
+	if (plan->prices || plan->proven)
+		fprintf(out, ",\n \"proof\": \"%s\"",
+		    plan->bound < plan->prices_bound ? "search" : "prices");
 	if (plan->relayed)
 		write_relayed(out, plan);
 	list(out, plan, "tunnels", plan->n_tunnels, write_tunnel);

@@ -16,16 +16,9 @@
 
 enum fate { FREE, IN, OUT };
 
-struct problem {
-	const struct edge *edges;
-	size_t n_edges, n_vertices;
-	const uint32_t *limit;
-	uint32_t budget;
-};
-
 /* Best selection so far, and what the search has spent. */
 struct search {
-	const struct problem *p;
+	const struct selection_asked *p;
 	enum fate *fate;  /* one an edge: what the branch has fixed */
 	uint8_t *halves;  /* relaxed edge: 0, 1 (a half) or 2 */
 	uint32_t *degree; /* scratch, one a vertex */
@@ -35,28 +28,25 @@ struct search {
 	uint64_t work;
 };
 
-static void
-degrees(const struct problem *p, uint32_t *degree)
+bool
+select_is_bound(const struct selection_asked *p)
 {
-	memset(degree, 0, p->n_vertices * sizeof(*degree));
+	uint32_t *degree = mem_array(p->n_vertices, sizeof(*degree));
+	uint32_t budget = p->budget < p->n_edges ? p->budget : (uint32_t)p->n_edges;
+	bool binds = false;
+
 	for (size_t i = 0; i < p->n_edges; i++) {
 		degree[p->edges[i].a]++;
 		degree[p->edges[i].b]++;
 	}
-}
-
-/* Could a limit matter at this budget, or at the next that `next` asks about? */
-static bool
-limits_bind(const struct problem *p, const uint32_t *degree)
-{
 	for (size_t v = 0; v < p->n_vertices; v++)
-		if (degree[v] > p->limit[v] && p->budget >= p->limit[v])
-			return true;
-	return false;
+		binds |= degree[v] > p->limit[v] && budget >= p->limit[v];
+	free(degree);
+	return binds;
 }
 
 static void
-take_best(const struct problem *p, struct selection *out)
+take_best(const struct selection_asked *p, struct selection *out)
 {
 	for (size_t i = 0; i < p->n_edges && i < p->budget; i++) {
 		out->taken[i] = true;
@@ -66,12 +56,8 @@ take_best(const struct problem *p, struct selection *out)
 	out->next = p->budget < p->n_edges ? p->edges[p->budget].value : 0;
 }
 
-/*
- * Two sides such that every edge runs between them, or false.  side: 1 or 2 a vertex, 0
- * for one without edges.
- */
-static bool
-two_sides(const struct problem *p, uint8_t *side)
+bool
+select_two_sides(const struct selection_asked *p, uint8_t *side)
 {
 	bool changed = true;
 
@@ -101,7 +87,8 @@ two_sides(const struct problem *p, uint8_t *side)
 }
 
 static void
-take_by_flow(const struct problem *p, const uint8_t *side, struct selection *out)
+take_by_flow(const struct selection_asked *p, const uint8_t *side,
+    struct selection *out)
 {
 	struct flow *f = flow_new(p->n_vertices, p->n_vertices, p->n_edges);
 	int64_t value;
@@ -135,7 +122,7 @@ take_by_flow(const struct problem *p, const uint8_t *side, struct selection *out
 static int64_t
 relax(struct search *s)
 {
-	const struct problem *p = s->p;
+	const struct selection_asked *p = s->p;
 	struct flow *f = flow_new(p->n_vertices, p->n_vertices, 2 * p->n_edges);
 	uint64_t budget = 2 * (uint64_t)p->budget, fixed = 0;
 	int64_t value = 0, twice = 0, gain;
@@ -187,7 +174,7 @@ relax(struct search *s)
 static void
 round_down(struct search *s)
 {
-	const struct problem *p = s->p;
+	const struct selection_asked *p = s->p;
 	bool *taken = mem_array(p->n_edges, sizeof(*taken));
 	uint32_t count = 0;
 	int64_t value = 0;
@@ -218,7 +205,7 @@ round_down(struct search *s)
 static void
 branch(struct search *s)
 {
-	const struct problem *p = s->p;
+	const struct selection_asked *p = s->p;
 	int64_t bound = relax(s);
 	size_t split;
 
@@ -244,7 +231,7 @@ branch(struct search *s)
 
 /* taken may be NULL when only the value is asked for. */
 static int64_t
-take_by_branching(const struct problem *p, bool *taken, int64_t *bound)
+take_by_branching(const struct selection_asked *p, bool *taken, int64_t *bound)
 {
 	struct search s = { .p = p };
 	int64_t value;
@@ -276,22 +263,20 @@ count(const bool *taken, size_t n)
 }
 
 void
-select_edges(const struct edge *edges, size_t n_edges, const uint32_t *limit,
-    size_t n_vertices, uint32_t budget, struct selection *out)
+select_edges(const struct selection_asked *asked, struct selection *out)
 {
-	struct problem p = { edges, n_edges, n_vertices, limit, budget };
-	uint32_t *degree = mem_array(n_vertices, sizeof(*degree));
-	uint8_t *side = mem_array(n_vertices, sizeof(*side));
+	struct selection_asked p = *asked;
+	uint8_t *side = mem_array(p.n_vertices, sizeof(*side));
+	size_t n_edges = p.n_edges;
 	int64_t unused;
 
 	memset(out->taken, 0, n_edges * sizeof(*out->taken));
 	out->value = out->bound = out->next = 0;
 	if (p.budget > n_edges)
 		p.budget = (uint32_t)n_edges;
-	degrees(&p, degree);
-	if (!limits_bind(&p, degree)) {
+	if (!select_is_bound(&p)) {
 		take_best(&p, out);
-	} else if (two_sides(&p, side)) {
+	} else if (select_two_sides(&p, side)) {
 		take_by_flow(&p, side, out);
 	} else {
 		out->value = take_by_branching(&p, out->taken, &out->bound);
@@ -303,6 +288,5 @@ select_edges(const struct edge *edges, size_t n_edges, const uint32_t *limit,
 		if (out->next < 0)
 			out->next = 0; /* only where neither is proven */
 	}
-	free(degree);
 	free(side);
 }

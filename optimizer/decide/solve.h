@@ -9,7 +9,8 @@
  * double cover, whose optimum is half-integral (Balinski 1965); the work is bounded,
  * and what is left open shows as a gap.
  *
- * With relays, tunnels of unequal cost, or another objective than the mean: relay.h.
+ * Tunnels of unequal cost without limits are a knapsack.  With relays, with unequal
+ * costs and limits, or for another objective than the mean: relay.h.
  */
 #ifndef OPTIMIZER_DECIDE_SOLVE_H
 #define OPTIMIZER_DECIDE_SOLVE_H

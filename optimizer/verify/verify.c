@@ -29,7 +29,8 @@ find(const struct instance *in, uint32_t a, uint32_t b, struct tunnel *out)
 		.cost = in->pairs[i].cost,
 		.reachable = in->pairs[i].reachable,
 		.present = in->pairs[i].present,
-		.denied = in->pairs[i].pin == MESH_PIN_HUB || in->pairs[i].barred,
+		.denied = in->pairs[i].pin == MESH_PIN_HUB ||
+			  (in->pairs[i].barred && !in->pairs[i].held),
 		.required = in->pairs[i].pin == MESH_PIN_DIRECT,
 	};
 	return true;
@@ -87,6 +88,15 @@ verify_change(const struct instance *in)
 	for (size_t i = 0; i < in->n_pairs; i++)
 		total += in->pairs[i].weight;
 	return (int64_t)(in->change_us * total / (int64_t)in->n_pairs);
+}
+
+/* A bonus for what is kept is counted as a cost of what is dropped. */
+int64_t
+verify_bias(const struct pair *p, bool stands)
+{
+	int64_t kept = p->present && p->bias > 0 ? p->bias : 0;
+
+	return (stands ? p->bias : 0) - kept;
 }
 
 static uint64_t
@@ -267,6 +277,7 @@ check_routes(const struct instance *in, const struct verify_claim *claim,
     const struct standing *s, struct verify_verdict *out, struct err *err)
 {
 	__int128 value = 0;
+	int64_t change = verify_change(in);
 
 	if (claim->n_routes != in->n_pairs)
 		return err_set(err, "%zu routes for %zu pairs", claim->n_routes,
@@ -289,10 +300,14 @@ check_routes(const struct instance *in, const struct verify_claim *claim,
 	for (size_t i = 0; i < in->n_tunnels; i++)
 		if (in->tunnels[i].present !=
 		    stands(s, in->tunnels[i].a, in->tunnels[i].b))
-			value -= verify_change(in);
-	for (size_t i = 0; !in->tunnels && i < in->n_pairs; i++)
-		if (in->pairs[i].present != stands(s, in->pairs[i].a, in->pairs[i].b))
-			value -= verify_change(in);
+			value -= change;
+	for (size_t i = 0; !in->tunnels && i < in->n_pairs; i++) {
+		bool there = stands(s, in->pairs[i].a, in->pairs[i].b);
+
+		value += verify_bias(&in->pairs[i], there);
+		if (in->pairs[i].present != there)
+			value -= change;
+	}
 	out->value = (int64_t)value;
 	return check_loads(in, claim, err);
 }

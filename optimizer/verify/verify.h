@@ -75,6 +75,8 @@ int64_t verify_hub(const struct pair *p);
 int64_t verify_cost(const struct instance *in, int64_t us);
 /* us x weight for adding or dropping one tunnel. */
 int64_t verify_change(const struct instance *in);
+/* What a policy adds to it for one pair's tunnel being there. */
+int64_t verify_bias(const struct pair *p, bool stands);
 uint32_t verify_tunnel_cost(const struct instance *in, uint32_t a, uint32_t b);
 
 #endif

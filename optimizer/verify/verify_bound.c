@@ -183,8 +183,10 @@ price_tunnels(struct sums *s)
 			    (__int128)width[a] * s->sigma[b * n + a];
 			i = instance_pair(in, a, b);
 			if (i != SIZE_MAX && !in->tunnels) {
-				required = in->pairs[i].pin == MESH_PIN_DIRECT;
+				required = in->pairs[i].pin == MESH_PIN_DIRECT ||
+					   in->pairs[i].held;
 				present = in->pairs[i].present;
+				p += in->pairs[i].bias;
 			}
 			if (i != SIZE_MAX && verify_hub(&in->pairs[i]) > 0 &&
 			    in->pairs[i].pin != MESH_PIN_HUB && in->pairs[i].weight > 0)
@@ -241,7 +243,8 @@ verify_bound(const struct instance *in, const struct verify_claim *claim,
 	for (size_t i = 0; i < in->n_tunnels; i++)
 		sum -= in->tunnels[i].present ? verify_change(in) : 0;
 	for (size_t i = 0; !in->tunnels && i < in->n_pairs; i++)
-		sum -= in->pairs[i].present ? verify_change(in) : 0;
+		sum += verify_bias(&in->pairs[i], false) -
+		       (in->pairs[i].present ? verify_change(in) : 0);
 	*bound = sum > INT64_MAX ? INT64_MAX : (int64_t)sum;
 	sums_free(&s);
 	return r;

@@ -4,6 +4,8 @@
  * for a plan.
  * links: optimizer/decide/evidence.c optimizer/decide/solve.c
  * links: optimizer/decide/select.c optimizer/decide/flow.c
+ * links: optimizer/decide/select_prices.c optimizer/decide/knapsack.c
+ * links: optimizer/decide/direct.c
  * links: optimizer/decide/instance.c optimizer/decide/matrix.c optimizer/decide/plan.c
  * links: optimizer/decide/relay.c optimizer/decide/relay_plan.c
  * links: optimizer/decide/exact.c optimizer/decide/improve.c
@@ -253,6 +255,7 @@ trio(void)
 		p->hub_us = p->hub_lo_us = 200000;
 		p->direct_us = p->direct_hi_us = 100000 - (int64_t)i * 1000;
 		p->weight = 1;
+		p->cost = 1;
 		p->reachable = true;
 	}
 	return in;
@@ -313,7 +316,8 @@ thin_pairs_wait_and_are_named_by_worth(void **state)
 	evidence_apply(in, e, &opts);
 	assert_int_equal(solve(in, &plan, &err), 0);
 	assert_int_equal(plan->n_tunnels, 1); /* the only one that is sure */
-	assert_int_equal(plan->value, 101000);
+	assert_int_equal(plan->value, 199000 - 101000); /* by the limits */
+	assert_int_equal(plan->saved, 101000);
 	evidence_needs(in, e, 30, plan);
 	assert_int_equal(plan->n_needs, 2);
 	assert_int_equal(plan->needs[0].a, 2);

@@ -3,6 +3,8 @@
  * Thresholds, dwell, damping, cost of change; and the policy file.
  * links: optimizer/decide/policy.c optimizer/policy_conf.c
  * links: optimizer/decide/solve.c optimizer/decide/select.c optimizer/decide/flow.c
+ * links: optimizer/decide/select_prices.c optimizer/decide/knapsack.c
+ * links: optimizer/decide/direct.c
  * links: optimizer/decide/instance.c optimizer/decide/matrix.c optimizer/decide/plan.c
  * links: optimizer/decide/relay.c optimizer/decide/relay_plan.c
  * links: optimizer/decide/exact.c optimizer/decide/improve.c
@@ -46,6 +48,7 @@ pair_of(int64_t hub_us, int64_t direct_us, bool present)
 		.hub_lo_us = hub_us,
 		.direct_hi_us = direct_us,
 		.weight = 1,
+		.cost = 1,
 		.reachable = true,
 		.present = present,
 	};

@@ -5,6 +5,8 @@
  * links: optimizer/decide/worth.c optimizer/decide/outlook.c
  * links: optimizer/decide/history.c optimizer/decide/evidence.c
  * links: optimizer/decide/policy.c optimizer/decide/solve.c optimizer/decide/select.c
+ * links: optimizer/decide/select_prices.c optimizer/decide/knapsack.c
+ * links: optimizer/decide/direct.c
  * links: optimizer/decide/flow.c optimizer/decide/instance.c
  * links: optimizer/decide/matrix.c optimizer/decide/plan.c
  * links: optimizer/decide/relay.c optimizer/decide/relay_plan.c

@@ -2,6 +2,8 @@
 /*
  * From nodes and measurements to a plan: estimates, pins, states, order, JSON.
  * links: optimizer/decide/solve.c optimizer/decide/select.c
+ * links: optimizer/decide/select_prices.c optimizer/decide/knapsack.c
+ * links: optimizer/decide/direct.c
  * links: optimizer/decide/flow.c optimizer/decide/instance.c
  * links: optimizer/decide/matrix.c optimizer/decide/plan.c
  * links: optimizer/decide/plan_json.c

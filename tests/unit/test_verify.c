@@ -6,6 +6,8 @@
  * links: optimizer/verify/verify.c optimizer/verify/verify_bound.c
  * links: optimizer/verify/verify_forwarding.c optimizer/verify/verify_claim_json.c
  * links: optimizer/decide/solve.c optimizer/decide/select.c optimizer/decide/flow.c
+ * links: optimizer/decide/select_prices.c optimizer/decide/knapsack.c
+ * links: optimizer/decide/direct.c
  * links: optimizer/decide/relay.c optimizer/decide/relay_plan.c
  * links: optimizer/decide/exact.c optimizer/decide/improve.c
  * links: optimizer/decide/greedy.c optimizer/decide/bundle.c
@@ -47,6 +49,69 @@ plan_text(const struct instance *in)
 	text = plan_to_json(plan);
 	plan_free(plan);
 	return text;
+}
+
+/* Nobody relays; figures have limits. */
+static void
+without_relays(struct instance *in, uint64_t *seed)
+{
+	for (size_t i = 0; i < in->n_nodes; i++)
+		in->nodes[i].relay = false;
+	for (size_t i = 0; i < in->n_pairs; i++) {
+		struct pair *p = &in->pairs[i];
+
+		p->hub_lo_us = p->hub_us;
+		p->direct_hi_us = p->direct_us;
+		if (p->hub_us != PLAN_UNKNOWN)
+			p->hub_lo_us -= random_below(seed, (uint32_t)p->hub_us);
+		if (p->direct_us != PLAN_UNKNOWN)
+			p->direct_hi_us += random_below(seed, 50);
+	}
+	free(in->tunnels);
+	in->tunnels = NULL;
+	in->n_tunnels = 0;
+}
+
+static void
+direct_plans_are_accepted(void **state)
+{
+	uint64_t seed = 577215;
+	int exact = 0, accepted = 0;
+
+	(void)state;
+	print_message("seed %llu\n", (unsigned long long)seed);
+	for (int i = 0; i < ROUNDS; i++) {
+		struct random_opts o = {
+			.nodes = 3 + random_below(&seed, 8),
+			.costs = random_below(&seed, 3) == 0,
+			.caps = random_below(&seed, 2),
+			.change = random_below(&seed, 3) == 0,
+		};
+		struct instance *in = random_instance(&o, &seed);
+		struct verify_claim claim;
+		struct verify_verdict v;
+		struct err err;
+		char *text;
+
+		without_relays(in, &seed);
+		text = plan_text(in);
+		if (text) {
+			assert_int_equal(verify_claim_read(text, strlen(text), in,
+					     &claim, &err),
+			    0);
+			if (verify(in, &claim, &v, &err) < 0)
+				fail_msg("round %d: %s", i, err.text);
+			assert_true(v.has_bound);
+			exact += v.bound == v.value;
+			/* Only a knapsack, or limits of nodes, need a search. */
+			assert_true(o.costs || o.caps || v.bound == v.value);
+			verify_claim_fini(&claim);
+			accepted++;
+		}
+		free(text);
+		instance_free(in);
+	}
+	assert_true(accepted > ROUNDS / 2 && exact > accepted * 3 / 4);
 }
 
 static void
@@ -223,6 +288,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(plans_are_accepted),
+		cmocka_unit_test(direct_plans_are_accepted),
 		cmocka_unit_test(lies_are_found),
 		cmocka_unit_test(order_does_not_matter),
 	};

@@ -3,6 +3,8 @@
  * The rule that decided and its counterfactuals, against asking every figure.
  * links: optimizer/decide/why.c optimizer/decide/evidence.c
  * links: optimizer/decide/policy.c optimizer/decide/solve.c optimizer/decide/select.c
+ * links: optimizer/decide/select_prices.c optimizer/decide/knapsack.c
+ * links: optimizer/decide/direct.c
  * links: optimizer/decide/flow.c optimizer/decide/instance.c
  * links: optimizer/decide/matrix.c optimizer/decide/plan.c
  * links: optimizer/decide/relay.c optimizer/decide/relay_plan.c
