@@ -122,6 +122,7 @@ struct plan {
 	int64_t saved;	      /* us x weight by the figures, whatever the objective */
 	int64_t charged;      /* of value: what changing tunnels costs */
 	int64_t prices_bound; /* what the prices alone prove */
+	int64_t prices_slo;   /* a quantile's: of this objective in us, see solve.h */
 	struct plan_prices *prices; /* owned, may be NULL */
 	struct plan_relay *relays;  /* owned, by falling weight */
 	size_t n_relays;

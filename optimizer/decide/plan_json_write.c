@@ -290,6 +290,8 @@ write_prices(FILE *out, const struct plan *plan)
 	fprintf(out,
 	    ",\n \"certificate\": {\"bound\": %" PRId64 ", \"theta\": %" PRId64,
 	    plan->prices_bound, p->theta);
+	if (plan->prices_slo)
+		fprintf(out, ", \"slo_us\": %" PRId64, plan->prices_slo);
 	list(out, plan, "mu", p->n_node, write_node_price);
 	list(out, plan, "nu", p->n_load, write_load_price);
 	list(out, plan, "sigma", p->n_star, write_star_price);

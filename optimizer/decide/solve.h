@@ -23,6 +23,12 @@
  */
 int solve(const struct instance *in, struct plan **out, struct err *err);
 
+/*
+ * A quantile is searched for by asking which weight can be brought within so many us.
+ * Its plan carries the prices of the largest us that too little weight can be brought
+ * within: they prove the bound.
+ */
+
 /* How much work, where the answer is not exact anyway; zero for the defaults. */
 struct solve_opts {
 	unsigned iterations; /* of the dual */

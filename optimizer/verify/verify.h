@@ -38,6 +38,7 @@ struct verify_claim {
 	bool by_search; /* the bound rests on a search, not on prices */
 	bool has_prices;
 	int64_t prices_bound, theta;
+	int64_t prices_slo;	       /* of a quantile's prices: us; 0 = none */
 	struct verify_tunnel *tunnels; /* owned, like all that follow */
 	struct verify_route *routes;
 	struct verify_price *mu, *nu, *sigma, *rho;
@@ -64,6 +65,9 @@ int verify(const struct instance *in, const struct verify_claim *claim,
 /* verify()'s parts. */
 int verify_bound(const struct instance *in, const struct verify_claim *claim,
     int64_t *bound, struct err *err);
+/* A quantile: its value, and the bound where there are prices. */
+int verify_quantile(const struct instance *in, const struct verify_claim *claim,
+    struct verify_verdict *out, struct err *err);
 int verify_forwarding(const struct instance *in, const struct verify_claim *claim,
     size_t *delivered, struct err *err);
 

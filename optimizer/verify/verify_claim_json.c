@@ -174,6 +174,9 @@ read_certificate(struct reader *r, const json_t *o, struct verify_claim *c)
 	if (whole(r, json_object_get(o, "bound"), &c->prices_bound) < 0 ||
 	    whole(r, json_object_get(o, "theta"), &c->theta) < 0)
 		return -EINVAL;
+	if (json_object_get(o, "slo_us") &&
+	    whole(r, json_object_get(o, "slo_us"), &c->prices_slo) < 0)
+		return -EINVAL;
 	r->what = "mu";
 	if (read_prices(r, o, 1, &c->mu, &c->n_mu) < 0)
 		return -EINVAL;

@@ -4,6 +4,7 @@
  * force, and each lie is found.  And the order of the input does not matter.
  * links: optimizer/decide/instance_text_line.c
  * links: optimizer/verify/verify.c optimizer/verify/verify_bound.c
+ * links: optimizer/verify/verify_quantile.c
  * links: optimizer/verify/verify_forwarding.c optimizer/verify/verify_claim_json.c
  * links: optimizer/decide/solve.c optimizer/decide/select.c optimizer/decide/flow.c
  * links: optimizer/decide/select_prices.c optimizer/decide/knapsack.c
@@ -156,6 +157,52 @@ plans_are_accepted(void **state)
 	assert_true(accepted > ROUNDS / 2);
 }
 
+static void
+quantile_plans_are_accepted(void **state)
+{
+	uint64_t seed = 693147;
+	int accepted = 0, bounded = 0;
+
+	(void)state;
+	print_message("seed %llu\n", (unsigned long long)seed);
+	for (int i = 0; i < ROUNDS / 10; i++) {
+		struct random_opts o = {
+			.nodes = 4 + random_below(&seed, 4),
+			.caps = random_below(&seed, 3) == 0,
+		};
+		struct instance *in = random_instance(&o, &seed);
+		struct verify_claim claim;
+		struct verify_verdict v;
+		struct err err;
+		char *text;
+
+		/* Hundreds of us would be found in one step. */
+		for (size_t k = 0; k < in->n_pairs; k++)
+			if (in->pairs[k].hub_us != PLAN_UNKNOWN)
+				in->pairs[k].hub_us *= 10;
+		in->goal = GOAL_QUANTILE;
+		in->quantile_ppm = 1000 * (1 + random_below(&seed, 1000));
+		text = plan_text(in);
+		if (text) {
+			assert_int_equal(verify_claim_read(text, strlen(text), in,
+					     &claim, &err),
+			    0);
+			if (verify(in, &claim, &v, &err) < 0)
+				fail_msg("round %d: %s", i, err.text);
+			assert_true(v.value <= v.bound);
+			bounded += v.has_bound;
+			claim.value++;
+			claim.bound++;
+			assert_true(verify(in, &claim, &v, &err) < 0);
+			verify_claim_fini(&claim);
+			accepted++;
+		}
+		free(text);
+		instance_free(in);
+	}
+	assert_true(accepted > ROUNDS / 20 && bounded > 0);
+}
+
 static const char question[] = "meshopt-instance 1\n"
 			       "budget 3\n"
 			       "node hub hub - public\n"
@@ -289,6 +336,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(plans_are_accepted),
 		cmocka_unit_test(direct_plans_are_accepted),
+		cmocka_unit_test(quantile_plans_are_accepted),
 		cmocka_unit_test(lies_are_found),
 		cmocka_unit_test(order_does_not_matter),
 	};
