@@ -2,6 +2,7 @@
 #include "optimizer/fetch.h"
 
 #include <curl/curl.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,8 +58,54 @@ say_status(struct err *err, const char *url, long status, struct body *b)
 		    url, status, b->len ? ": " : "", b->len ? b->text : "");
 }
 
+/*
+ * libcurl brings thirty libraries that take 5 ms to load, as long as most plans do, and
+ * most questions need none of it: it is loaded when there is something to fetch.
+ */
+#define LIBCURL "libcurl.so.4"
+
+struct curl_calls {
+	__typeof__(&curl_easy_init) init;
+	__typeof__(&(curl_easy_setopt)) set;
+	__typeof__(&curl_easy_perform) perform;
+	__typeof__(&(curl_easy_getinfo)) info;
+	__typeof__(&curl_easy_cleanup) cleanup;
+	__typeof__(&curl_easy_strerror) why;
+	__typeof__(&curl_slist_append) append;
+	__typeof__(&curl_slist_free_all) free_all;
+};
+
+/* Stays loaded: libcurl does not like to be unloaded. */
+static void
+load(struct curl_calls *c)
+{
+	void *lib = dlopen(LIBCURL, RTLD_NOW);
+	const struct {
+		const char *name;
+		void *at;
+	} calls[] = {
+		{ "curl_easy_init", &c->init },
+		{ "curl_easy_setopt", &c->set },
+		{ "curl_easy_perform", &c->perform },
+		{ "curl_easy_getinfo", &c->info },
+		{ "curl_easy_cleanup", &c->cleanup },
+		{ "curl_easy_strerror", &c->why },
+		{ "curl_slist_append", &c->append },
+		{ "curl_slist_free_all", &c->free_all },
+	};
+
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		void *call = lib ? dlsym(lib, calls[i].name) : NULL;
+
+		if (!call)
+			log_die("%s; install libcurl4", dlerror());
+		memcpy(calls[i].at, &call, sizeof(call)); /* POSIX: they are alike */
+	}
+}
+
 /* One exchange, on its way. */
 struct exchange {
+	struct curl_calls call;
 	char url[MESH_COLLECTOR_MAX + 256];
 	char why[CURL_ERROR_SIZE];
 	CURL *curl;
@@ -71,30 +118,31 @@ static void
 start(struct exchange *x, const char *base, const char *path)
 {
 	memset(x, 0, sizeof(*x));
-	x->curl = curl_easy_init();
+	load(&x->call);
+	x->curl = x->call.init();
 	if (!x->curl)
 		log_die("libcurl does not start");
 	(void)snprintf(x->url, sizeof(x->url), "%s%s", base,
 	    path); /* both are bounded */
-	(void)curl_easy_setopt(x->curl, CURLOPT_URL, x->url);
-	(void)curl_easy_setopt(x->curl, CURLOPT_PROTOCOLS_STR, "http,https");
+	(void)x->call.set(x->curl, CURLOPT_URL, x->url);
+	(void)x->call.set(x->curl, CURLOPT_PROTOCOLS_STR, "http,https");
 	/* The overlay has no proxy. */
-	(void)curl_easy_setopt(x->curl, CURLOPT_NOPROXY, "*");
-	(void)curl_easy_setopt(x->curl, CURLOPT_USERAGENT, "meshopt/" MESHOPT_VERSION);
-	(void)curl_easy_setopt(x->curl, CURLOPT_ACCEPT_ENCODING, "");
-	(void)curl_easy_setopt(x->curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
-	(void)curl_easy_setopt(x->curl, CURLOPT_TIMEOUT_MS, (long)TOTAL_MS);
-	(void)curl_easy_setopt(x->curl, CURLOPT_ERRORBUFFER, x->why);
-	(void)curl_easy_setopt(x->curl, CURLOPT_WRITEFUNCTION, take);
-	(void)curl_easy_setopt(x->curl, CURLOPT_WRITEDATA, &x->body);
+	(void)x->call.set(x->curl, CURLOPT_NOPROXY, "*");
+	(void)x->call.set(x->curl, CURLOPT_USERAGENT, "meshopt/" MESHOPT_VERSION);
+	(void)x->call.set(x->curl, CURLOPT_ACCEPT_ENCODING, "");
+	(void)x->call.set(x->curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
+	(void)x->call.set(x->curl, CURLOPT_TIMEOUT_MS, (long)TOTAL_MS);
+	(void)x->call.set(x->curl, CURLOPT_ERRORBUFFER, x->why);
+	(void)x->call.set(x->curl, CURLOPT_WRITEFUNCTION, take);
+	(void)x->call.set(x->curl, CURLOPT_WRITEDATA, &x->body);
 }
 
 static void
 finish(struct exchange *x)
 {
-	x->code = curl_easy_perform(x->curl);
-	(void)curl_easy_getinfo(x->curl, CURLINFO_RESPONSE_CODE, &x->status);
-	curl_easy_cleanup(x->curl);
+	x->code = x->call.perform(x->curl);
+	(void)x->call.info(x->curl, CURLINFO_RESPONSE_CODE, &x->status);
+	x->call.cleanup(x->curl);
 }
 
 /* What went wrong, or what was answered that was not asked for. */
@@ -109,7 +157,7 @@ say_failure(struct exchange *x, struct err *err)
 	else if (x->code != CURLE_OK)
 		(void)err_set(err,
 		    "%s: %s; is meshopt-collector running there and the overlay up?",
-		    x->url, *x->why ? x->why : curl_easy_strerror(x->code));
+		    x->url, *x->why ? x->why : x->call.why(x->code));
 	else
 		say_status(err, x->url, x->status, &x->body);
 }
@@ -159,15 +207,14 @@ fetch_put(const char *base, const char *path, const struct fetch_body *body,
 
 	start(&x, base, path);
 	(void)snprintf(type, sizeof(type), "Content-Type: %s", body->media_type);
-	head = curl_slist_append(head, type);
-	head = curl_slist_append(head, "Expect:"); /* no round trip to ask first */
-	(void)curl_easy_setopt(x.curl, CURLOPT_HTTPHEADER, head);
-	(void)curl_easy_setopt(x.curl, CURLOPT_POSTFIELDS, (const char *)body->data);
-	(void)curl_easy_setopt(x.curl, CURLOPT_POSTFIELDSIZE_LARGE,
-	    (curl_off_t)body->len);
-	(void)curl_easy_setopt(x.curl, CURLOPT_CUSTOMREQUEST, "PUT");
+	head = x.call.append(head, type);
+	head = x.call.append(head, "Expect:"); /* no round trip to ask first */
+	(void)x.call.set(x.curl, CURLOPT_HTTPHEADER, head);
+	(void)x.call.set(x.curl, CURLOPT_POSTFIELDS, (const char *)body->data);
+	(void)x.call.set(x.curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body->len);
+	(void)x.call.set(x.curl, CURLOPT_CUSTOMREQUEST, "PUT");
 	finish(&x);
-	curl_slist_free_all(head);
+	x.call.free_all(head);
 	if (x.code != CURLE_OK || x.status / 100 != 2)
 		say_failure(&x, err);
 	free(x.body.text);
