@@ -15,6 +15,7 @@
 #include "common/pinger_inbox.h"
 #include "common/pinger_outbox.h"
 #include "common/pinger_socket.h"
+#include "common/stepwatch.h"
 
 #define PINGER_SOCKETS PINGER_FDS /* bit 0: IPv6; bit 1: overlay */
 /* What a probe of the flight table is marked with: its epoch and its socket. */
@@ -27,7 +28,7 @@ struct pinger {
 	struct echo_key key;
 	struct flight *flight;
 	struct pinger_counts counts;
-	int64_t offset_ns;  /* CLOCK_REALTIME - CLOCK_MONOTONIC */
+	struct stepwatch clock;
 	uint8_t epoch;	    /* counts what spoils an RTT, modulo PINGER_EPOCHS */
 	size_t payload_max; /* the longest sent so far: answers need as much room */
 	struct pinger_inbox *in, *errors;

@@ -95,13 +95,25 @@ pinger_inbox_read(struct pinger_inbox *in, int fd, int flags)
 	return 0;
 }
 
+/* The kernel cuts the last message where the room ends: then it says nothing. */
+static bool
+copy_data(const struct cmsghdr *c, void *out, size_t size)
+{
+	if (c->cmsg_len < CMSG_LEN(size))
+		return false;
+	memcpy(out, CMSG_DATA(c), size);
+	return true;
+}
+
 static void
-read_stamp(const void *data, struct pinger_arrival *a)
+read_stamp(const struct cmsghdr *c, struct pinger_arrival *a)
 {
 	struct timespec
 	    ts; /* of the three of SCM_TIMESTAMPING, software's is the first */
 
-	memcpy(&ts, data, sizeof(ts));
+	if (!copy_data(c, &ts, sizeof(ts)) || ts.tv_sec < 0 || ts.tv_nsec < 0 ||
+	    ts.tv_sec > INT64_MAX / NS_PER_S - 1 || ts.tv_nsec >= NS_PER_S)
+		return;
 	if (ts.tv_sec || ts.tv_nsec)
 		a->when.ns = ts.tv_sec * NS_PER_S + ts.tv_nsec;
 }
@@ -112,11 +124,11 @@ read_error(const struct cmsghdr *c, struct pinger_arrival *a)
 	const uint8_t *data = CMSG_DATA(c);
 	struct sockaddr_in6 by = { 0 };
 	struct sock_extended_err e;
-	size_t len = c->cmsg_len - CMSG_LEN(0);
+	size_t len;
 
-	if (len < sizeof(e))
+	if (!copy_data(c, &e, sizeof(e)))
 		return;
-	memcpy(&e, data, sizeof(e));
+	len = c->cmsg_len - CMSG_LEN(0);
 	if (e.ee_origin == SO_EE_ORIGIN_TIMESTAMPING) {
 		a->kind = PINGER_MAIL_STAMP;
 		return;
@@ -138,11 +150,11 @@ read_ip(const struct cmsghdr *c, struct pinger_arrival *a)
 	int ttl;
 
 	if (c->cmsg_type == IP_PKTINFO) {
-		memcpy(&info, CMSG_DATA(c), sizeof(info));
-		a->ifindex = (unsigned)info.ipi_ifindex;
+		if (copy_data(c, &info, sizeof(info)))
+			a->ifindex = (unsigned)info.ipi_ifindex;
 	} else if (c->cmsg_type == IP_TTL) {
-		memcpy(&ttl, CMSG_DATA(c), sizeof(ttl));
-		a->ttl = (uint8_t)ttl;
+		if (copy_data(c, &ttl, sizeof(ttl)))
+			a->ttl = (uint8_t)ttl;
 	} else if (c->cmsg_type == IP_RECVERR) {
 		read_error(c, a);
 	}
@@ -155,11 +167,11 @@ read_ipv6(const struct cmsghdr *c, struct pinger_arrival *a)
 	int limit;
 
 	if (c->cmsg_type == IPV6_PKTINFO) {
-		memcpy(&info, CMSG_DATA(c), sizeof(info));
-		a->ifindex = info.ipi6_ifindex;
+		if (copy_data(c, &info, sizeof(info)))
+			a->ifindex = info.ipi6_ifindex;
 	} else if (c->cmsg_type == IPV6_HOPLIMIT) {
-		memcpy(&limit, CMSG_DATA(c), sizeof(limit));
-		a->ttl = (uint8_t)limit;
+		if (copy_data(c, &limit, sizeof(limit)))
+			a->ttl = (uint8_t)limit;
 	} else if (c->cmsg_type == IPV6_RECVERR) {
 		read_error(c, a);
 	}
@@ -176,10 +188,9 @@ read_control(const struct cmsghdr *c, struct pinger_arrival *a)
 		return;
 	} else if (c->cmsg_type == SCM_TIMESTAMPNS ||
 		   c->cmsg_type == SCM_TIMESTAMPING) {
-		read_stamp(CMSG_DATA(c), a);
+		read_stamp(c, a);
 	} else if (c->cmsg_type == SO_RXQ_OVFL) {
-		a->has_dropped = true;
-		memcpy(&a->dropped, CMSG_DATA(c), sizeof(a->dropped));
+		a->has_dropped = copy_data(c, &a->dropped, sizeof(a->dropped));
 	}
 }
 

@@ -6,11 +6,9 @@
  * sendmsg().  Which of them it is belongs to the socket and changes only between two
  * windows, so none has both.
  *
- * Step guard: REALTIME and MONOTONIC run at one rate, slewing included, so their
- * difference is constant until somebody sets the clock.  It is read after each batch of
- * answers; when it has moved, an epoch ends, and a probe that left in another epoch
- * than the one in which its answer was read keeps its answer but not its RTT.  A change
- * of source ends an epoch too.
+ * The clock is watched (stepwatch.h) after each batch of answers; when it was set, an
+ * epoch ends, and a probe that left in another epoch than the one in which its answer
+ * was read keeps its answer but not its RTT.  A change of source ends an epoch too.
  */
 #include <poll.h>
 #include <stdlib.h>
@@ -18,9 +16,6 @@
 
 #include "common/pinger_core.h"
 
-#define STEP_NS	       (50 * NS_PER_US) /* a smaller step bends no decision */
-#define CLOCK_TRIES    5 /* readings until one was not torn by preemption */
-#define CLOCK_TIGHT_NS (5 * NS_PER_US)	/* a reading this tight is good */
 #define TEST_NS	       (50 * NS_PER_MS) /* for a stamp to arrive at the start */
 #define TEST_SEQ       UINT64_MAX	/* of a probe that is in no table */
 #define UNSTAMPED_MIN  8  /* answers without a stamp until its source is given up */
@@ -32,33 +27,14 @@ end_epoch(struct pinger *p)
 	p->epoch = (uint8_t)((p->epoch + 1) % PINGER_EPOCHS);
 }
 
-static int64_t
-read_offset(int64_t *width_ns)
-{
-	int64_t offset_ns = 0;
-
-	*width_ns = INT64_MAX;
-	for (int i = 0; i<CLOCK_TRIES && * width_ns> CLOCK_TIGHT_NS; i++) {
-		struct mono before = clock_mono();
-		struct wall wall = clock_wall();
-		int64_t took_ns = mono_diff(clock_mono(), before);
-
-		if (took_ns < *width_ns) {
-			*width_ns = took_ns;
-			offset_ns = wall.ns - (before.ns + took_ns / 2);
-		}
-	}
-	return offset_ns;
-}
-
 void
 pinger_stamps_watch(struct pinger *p)
 {
-	int64_t width_ns, offset_ns = read_offset(&width_ns);
+	uint32_t epoch = p->clock.epoch;
 
-	if (llabs(offset_ns - p->offset_ns) <= STEP_NS + width_ns)
+	stepwatch_look(&p->clock);
+	if (p->clock.epoch == epoch)
 		return;
-	p->offset_ns = offset_ns;
 	p->counts.clock_step++;
 	end_epoch(p);
 }
@@ -106,9 +82,7 @@ test_stamps(struct pinger *p, struct pinger_socket *s)
 void
 pinger_stamps_start(struct pinger *p, bool test)
 {
-	int64_t width_ns;
-
-	p->offset_ns = read_offset(&width_ns);
+	stepwatch_look(&p->clock);
 	for (unsigned i = 0; test && i < PINGER_SOCKETS; i++)
 		if (p->sockets[i].fd >= 0)
 			test_stamps(p, &p->sockets[i]);

@@ -83,7 +83,8 @@ find_collector(const struct options *c, const struct mesh *mesh,
 		    "--collector URL",
 		    c->mesh_path);
 	if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
-		return err_set(err, "--collector %s: not an http:// or https:// URL",
+		return err_set(err,
+		    "%s: Collector = %s: not an http:// or https:// URL", c->mesh_path,
 		    url);
 	if (url[len - 1] == '/')
 		len--;

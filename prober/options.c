@@ -178,6 +178,9 @@ check_options(const struct options *c)
 		fault = "--interval: over 30m";
 	else if (c->timeout_ns > TIMEOUT_MAX_NS)
 		fault = "--timeout: over 60s";
+	else if (c->collector && strncmp(c->collector, "http://", 7) != 0 &&
+		 strncmp(c->collector, "https://", 8) != 0)
+		fault = "--collector: not an http:// or https:// URL";
 	if (!fault)
 		return;
 	log_warnx("%s", fault);

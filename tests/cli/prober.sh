@@ -163,8 +163,9 @@ test_bad_input() {
 	write_mesh "# no collector"
 	refuses "no collector" 1 "--collector URL" --mesh "$TMP/mesh.conf" --node pop
 	write_mesh
-	refuses "collector that is no URL" 1 "not an http" --mesh "$TMP/mesh.conf" \
-		--node pop --collector 10.50.0.1:8650
+	refuses "collector that is no URL" 2 "--collector: not an http" \
+		--mesh "$TMP/mesh.conf" --node pop --collector 10.50.0.1:8650
+	refuses "collector by FTP" 2 "--collector: not an http" --collector ftp://x
 	refuses "unknown option" 2 "usage: meshopt-prober" --nix
 	refuses "argument" 2 "x: this program takes options only" x
 	refuses "time that is none" 2 "--period 1x: not a time" --period 1x
