@@ -315,7 +315,7 @@ thin_pairs_wait_and_are_named_by_worth(void **state)
 	in->pairs[2].direct_us = in->pairs[2].direct_hi_us = PLAN_UNKNOWN;
 	evidence_apply(in, e, &opts);
 	assert_int_equal(solve(in, &plan, &err), 0);
-	assert_int_equal(plan->n_tunnels, 1); /* the only one that is sure */
+	assert_int_equal(plan->n_tunnels, 1);		/* the only one that is sure */
 	assert_int_equal(plan->value, 199000 - 101000); /* by the limits */
 	assert_int_equal(plan->saved, 101000);
 	evidence_needs(in, e, 30, plan);
