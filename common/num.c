@@ -39,6 +39,18 @@ num_u32(const char *text, uint32_t lo, uint32_t hi, uint32_t *out)
 }
 
 int
+num_u64(const char *text, uint64_t lo, uint64_t hi, uint64_t *out)
+{
+	uint64_t v;
+
+	if (digits(&text, hi < NUM_U64_MAX ? hi : NUM_U64_MAX, &v) < 0 || *text ||
+	    v < lo)
+		return -EINVAL;
+	*out = v;
+	return 0;
+}
+
+int
 num_ms(const char *text, int64_t *us)
 {
 	uint64_t whole, frac = 0;

@@ -10,6 +10,9 @@
 
 /* Decimal digits only, lo <= value <= hi. */
 int num_u32(const char *text, uint32_t lo, uint32_t hi, uint32_t *out);
+/* The same, up to NUM_U64_MAX: what a double still tells apart. */
+#define NUM_U64_MAX ((UINT64_C(1) << 53) - 1)
+int num_u64(const char *text, uint64_t lo, uint64_t hi, uint64_t *out);
 
 /*
  * Decimal milliseconds such as "49", "49.2" or "0.35" to whole microseconds, rounded

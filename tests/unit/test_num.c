@@ -47,6 +47,32 @@ u32_takes_digits_only(void **state)
 }
 
 static void
+u64_ends_where_doubles_do(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t lo, want;
+		int rc;
+	} rows[] = {
+		{ "1", 1, 1, 0 },
+		{ "0", 1, NONE, -EINVAL },
+		{ "9007199254740991", 1, NUM_U64_MAX, 0 },
+		{ "9007199254740992", 1, NONE, -EINVAL },
+		{ "99999999999999999999999999", 1, NONE, -EINVAL },
+		{ "7 ", 1, NONE, -EINVAL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint64_t v = NONE;
+
+		assert_int_equal(num_u64(rows[i].text, rows[i].lo, UINT64_MAX, &v),
+		    rows[i].rc);
+		assert_int_equal(v, rows[i].want);
+	}
+}
+
+static void
 ms_become_us(void **state)
 {
 	static const struct {
@@ -145,6 +171,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(u32_takes_digits_only),
+		cmocka_unit_test(u64_ends_where_doubles_do),
 		cmocka_unit_test(ms_become_us),
 		cmocka_unit_test(durations_have_units),
 	};
