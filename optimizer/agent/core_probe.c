@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which probes go out at this moment, and whose answers came.
+ */
+#include "optimizer/agent/core_state.h"
+
+#include <assert.h>
+
+#define UNSENT_SEQ UINT64_MAX /* of a probe that could not leave */
+
+static bool
+beats(const struct core *c, enum way_pace pace)
+{
+	return pace == WAY_FAST || (pace == WAY_SLOW && c->beat % CORE_SLOW == 0);
+}
+
+/* Any tunnel that could take over, or that the hub may have to take over from? */
+static enum way_pace
+hub_pace(const struct core *c, struct mono now)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		struct way_view v = core_state_view(c, &c->ways[i], now);
+
+		if (core_state_is_way(c, i) &&
+		    (c->ways[i].seen.route || c->ways[i].proved) &&
+		    way_pace(&c->ways[i], &v) != WAY_SILENT)
+			return WAY_FAST;
+	}
+	return WAY_SLOW;
+}
+
+static bool
+make(const struct core *c, size_t i, enum core_probe_kind kind, struct core_probe *out)
+{
+	const struct way *w = &c->ways[i];
+	bool relay = w->seen.staged == WAY_BY_RELAY;
+
+	*out = (struct core_probe){ .slot = (uint32_t)(i * CORE_KINDS + kind),
+		.node = i,
+		.kind = kind,
+		.link_local = core_state_is_way(c, i) && !relay && kind != CORE_ACCEPT,
+		.pinned = core_state_is_way(c, i),
+		.payload = kind == CORE_FULL ? w->full_bytes : PAIR_SMALL_BYTES };
+	/* The same packet by IPv4 has 20 bytes more to carry. */
+	if (kind == CORE_FULL && !out->link_local && w->by_overlay)
+		out->payload += 20;
+	return true;
+}
+
+/* Those of the beat, node by node: liveness, then acceptance. */
+static bool
+probe_beat(struct core *c, struct core_probe *out, struct mono now)
+{
+	if (c->hub_due) {
+		c->hub_due = false;
+		if (c->opts.self != c->opts.mesh->hub && beats(c, hub_pace(c, now)))
+			return make(c, c->opts.mesh->hub, CORE_LIVE, out);
+	}
+	while (c->cursor < 2 * c->n) {
+		size_t i = c->cursor / 2;
+		bool accept = c->cursor++ % 2;
+		struct way_view v = core_state_view(c, &c->ways[i], now);
+
+		if (!core_state_is_way(c, i))
+			continue;
+		if (accept ? way_asks_acceptance(&c->ways[i], &v)
+			   : beats(c, way_pace(&c->ways[i], &v)))
+			return make(c, i, accept ? CORE_ACCEPT : CORE_LIVE, out);
+	}
+	c->beat_due = false;
+	return false;
+}
+
+bool
+core_probe(struct core *c, struct core_probe *out, struct mono now)
+{
+	if (c->beat_due && probe_beat(c, out, now))
+		return true;
+	for (size_t i = 0; i < c->n; i++) {
+		enum pair_act act;
+
+		if (!core_state_is_way(c, i) || !c->ways[i].testing)
+			continue;
+		act = pair_next(&c->ways[i].test, now);
+		if (act == PAIR_PROBE_SMALL || act == PAIR_PROBE_FULL)
+			return make(c, i,
+			    act == PAIR_PROBE_FULL ? CORE_FULL : CORE_SMALL, out);
+	}
+	return false;
+}
+
+void
+core_sent(struct core *c, const struct core_probe *probe, int rc, uint64_t seq,
+    struct mono now)
+{
+	struct way *w = &c->ways[probe->node];
+
+	switch (probe->kind) {
+	case CORE_LIVE:
+		live_sent(core_state_is_way(c, probe->node) ? &w->live : &c->hub,
+		    rc < 0 ? UNSENT_SEQ : seq, now);
+		break;
+	case CORE_ACCEPT:
+		live_sent(&w->accept, rc < 0 ? UNSENT_SEQ : seq, now);
+		break;
+	case CORE_SMALL:
+	case CORE_FULL:
+		pair_sent(&w->test, probe->kind == CORE_FULL ? PAIR_FULL : PAIR_SMALL,
+		    rc, now);
+		break;
+	case CORE_KINDS:
+		break;
+	}
+}
+
+void
+core_answer(struct core *c, uint32_t slot, uint64_t seq, int64_t rtt_us)
+{
+	size_t i = slot / CORE_KINDS;
+	struct way *w = &c->ways[i];
+
+	assert(i < c->n);
+	switch ((enum core_probe_kind)(slot % CORE_KINDS)) {
+	case CORE_LIVE:
+		live_answered(core_state_is_way(c, i) ? &w->live : &c->hub, seq,
+		    rtt_us);
+		break;
+	case CORE_ACCEPT:
+		live_answered(&w->accept, seq, rtt_us);
+		break;
+	case CORE_SMALL:
+	case CORE_FULL:
+		if (w->testing)
+			pair_answered(&w->test,
+			    slot % CORE_KINDS == CORE_FULL ? PAIR_FULL : PAIR_SMALL,
+			    rtt_us);
+		break;
+	case CORE_KINDS:
+		break;
+	}
+}
+
+void
+core_lost(struct core *c, uint32_t slot)
+{
+	size_t kind = slot % CORE_KINDS;
+	struct way *w = &c->ways[slot / CORE_KINDS];
+
+	/* Liveness has deadlines of its own. */
+	if (w->testing && (kind == CORE_SMALL || kind == CORE_FULL))
+		pair_lost(&w->test, kind == CORE_FULL ? PAIR_FULL : PAIR_SMALL);
+}

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is wanted next follows from what is seen and wished, never from what was asked
+ * before: so a restart in any state goes on from the kernel as it is.
+ */
+#include "optimizer/agent/way_core.h"
+
+#include <errno.h>
+#include <string.h>
+
+void
+way_init(struct way *w)
+{
+	live_init(&w->live, false);
+	live_init(&w->accept, false);
+	w->wish = (struct way_wish){ .promise_us = -1, .hub_us = -1 };
+	w->seen = (struct way_seen){ .handshake_age_ns = -1 };
+	w->retry_ns = WAY_RETRY_NS;
+}
+
+void
+way_want(struct way *w, const struct way_wish *wish, struct mono now)
+{
+	bool other = wish->path != w->wish.path ||
+		     (wish->path == WAY_BY_RELAY && wish->via != w->wish.via);
+
+	w->wish = *wish;
+	if (!other)
+		return;
+	/* What was learnt of one path says nothing of another. */
+	if (!w->seen.route)
+		way_core_forget(w);
+	w->retry_at = now;
+	w->retry_ns = WAY_RETRY_NS;
+	w->why.text[0] = '\0';
+}
+
+enum way_state
+way_state(const struct way *w)
+{
+	if (w->seen.route)
+		return w->seen.route == WAY_FIRM_ROUTE ? WAY_DIRECT : WAY_LEASED;
+	if (w->seen.staged == WAY_BY_HUB)
+		return WAY_HUB;
+	return w->verified ? WAY_VERIFIED : WAY_STAGED;
+}
+
+enum way_path
+way_path(const struct way *w)
+{
+	return w->seen.route ? w->seen.staged : WAY_BY_HUB;
+}
+
+static void
+note_quiet(struct way *w, const struct way_seen *seen, struct mono now)
+{
+	uint64_t bytes = seen->rx_bytes - w->quiet_bytes;
+
+	/* Counters start over with a new peer. */
+	if (seen->rx_bytes >= w->quiet_bytes && bytes <= WAY_QUIET_BYTES &&
+	    w->quiet_since.ns)
+		return;
+	w->quiet_since = now;
+	w->quiet_bytes = seen->rx_bytes;
+}
+
+bool
+way_see(struct way *w, const struct way_seen *seen, struct mono now)
+{
+	struct way_seen old = w->seen;
+	bool first = w->seen_at.ns == 0;
+
+	note_quiet(w, seen, now);
+	w->seen = *seen;
+	w->seen_at = now;
+	if (old.staged != seen->staged ||
+	    (seen->staged == WAY_BY_RELAY && old.via != seen->via)) {
+		way_core_forget(w);
+		w->proved = false;
+		w->staged_at = now;
+		live_restart(&w->live, LIVE_UNKNOWN);
+	}
+	if (old.route == seen->route)
+		return false;
+	if (seen->route && !old.route) {
+		/* It was good enough for who made it; whether it is still is seen. */
+		w->proved = true;
+		w->leased_at = now;
+		w->renewed_at = mono_add(now, -WAY_RENEW_NS);
+		w->round_at = mono_add(now, WAY_ROUND_NS);
+		w->rounds = 0;
+		live_restart(&w->live, LIVE_UNKNOWN);
+	} else if (!seen->route) {
+		way_core_forget(w);
+		w->emergency = false;
+		w->retry_at = mono_add(now, WAY_RETRY_NS);
+		(void)err_set(&w->why, "%s: %s", w->name,
+		    old.route == WAY_LEASE_ROUTE ? "its lease ran out"
+						 : "its routes are gone");
+	}
+	return !first;
+}
+
+static void
+hold(struct way *w, const struct way_view *v)
+{
+	w->hold_until = mono_add(v->now, WAY_HOLD_NS);
+}
+
+/* Does the hub take over, if we go there?  Not hoped but seen. */
+static bool
+hub_answers(const struct way *w, const struct way_view *v)
+{
+	if (v->hub_silent || v->hub->misses >= LIVE_MISSES)
+		return false;
+	return w->live.misses == 0 ? v->hub->good > 0
+				   : live_answers_since(v->hub, w->live.first_miss);
+}
+
+static bool
+is_worse(struct way *w, const struct way_view *v)
+{
+	if (live_is_silent(&w->live))
+		return err_set(&w->why, "%s: %u probes in a row were not answered",
+			   w->name, w->live.misses) < 0;
+	if (live_loss_permille(&w->live) >= WAY_LOSS_PERMILLE)
+		return err_set(&w->why, "%s: %.1f %% lost of a minute's probes",
+			   w->name, live_loss_permille(&w->live) / 10.) < 0;
+	if (!w->emergency && w->slow_since.ns &&
+	    mono_diff(v->now, w->slow_since) >= WAY_SLOW_NS)
+		return err_set(&w->why,
+			   "%s: %.1f ms for 5 minutes, more than 1.1 x the hub's %.1f",
+			   w->name, (double)w->live.rtt_us / 1000,
+			   (double)w->wish.hub_us / 1000) < 0;
+	/* A round of a lease that failed: test_failed() has said why. */
+	return w->seen.route == WAY_LEASE_ROUTE && !w->emergency && !w->verified &&
+	       !w->testing && w->why.text[0];
+}
+
+/* Faults bring a dwell with them, and a change of plan does not. */
+static bool
+must_leave(struct way *w, const struct way_view *v)
+{
+	if (!hub_answers(w, v))
+		return false;
+	if (is_worse(w, v)) {
+		hold(w, v);
+		return true;
+	}
+	if (w->emergency)
+		return (!way_core_wished(w) || v->now.ns < w->hold_until.ns) &&
+		       mono_diff(v->now, v->hub_back) >= WAY_BACK_NS &&
+		       err_set(&w->why, "%s: the hub answers again", w->name) < 0;
+	return !way_core_wished(w) && v->fresh && !v->frozen &&
+	       err_set(&w->why, "%s: by the plan", w->name) < 0;
+}
+
+static bool
+is_well(const struct way *w)
+{
+	return w->live.misses == 0 && w->live.good > 0;
+}
+
+static enum way_act
+next_routed(struct way *w, const struct way_view *v)
+{
+	if (v->now.ns >= w->leave_at.ns && must_leave(w, v))
+		return WAY_WITHDRAW;
+	if (w->seen.route != WAY_LEASE_ROUTE || !is_well(w) ||
+	    v->now.ns < w->retry_at.ns)
+		return WAY_REST;
+	if (way_core_wished(w) && !w->emergency && w->verified &&
+	    w->rounds >= WAY_ROUNDS &&
+	    mono_diff(v->now, w->leased_at) >= WAY_LEASE_S * NS_PER_S)
+		return WAY_COMMIT;
+	if (mono_diff(v->now, w->renewed_at) >= WAY_RENEW_NS &&
+	    (way_core_wished(w) || w->emergency))
+		return WAY_LEASE;
+	return WAY_REST;
+}
+
+/* The hub is silent: what has proved itself and answers right now may carry. */
+static enum way_act
+next_without_hub(struct way *w, const struct way_view *v)
+{
+	if (w->seen.staged == WAY_BY_HUB || !w->proved || w->seen.foreign ||
+	    w->live.good < LIVE_MISSES ||
+	    !live_answers_since(&w->live, v->hub->first_miss) ||
+	    v->now.ns < w->renewed_at.ns)
+		return WAY_REST;
+	w->emergency = true;
+	return WAY_LEASE;
+}
+
+/* Nothing has come from the far end but what keeps a tunnel alive. */
+static bool
+is_quiet(const struct way *w, const struct way_view *v)
+{
+	return mono_diff(v->now, w->quiet_since) >= WAY_QUIET_NS;
+}
+
+/* Staged, not routed, not wished: make room, when the far end has stopped using it. */
+static enum way_act
+next_idle(const struct way *w, const struct way_view *v)
+{
+	bool moves = w->wish.path != WAY_BY_HUB; /* to another path, which waits */
+	int64_t idle_ns = w->idle_since.ns ? mono_diff(v->now, w->idle_since) : 0;
+
+	if (v->now.ns < w->retry_at.ns || !w->idle_since.ns || v->frozen)
+		return WAY_REST;
+	if (moves)
+		return idle_ns >= WAY_QUIET_NS && is_quiet(w, v) &&
+			       (w->wish.path != WAY_BY_RELAY || v->relay_ready)
+			   ? WAY_STAGE
+			   : WAY_REST;
+	return idle_ns >= WAY_RETIRE_NS && is_quiet(w, v) ? WAY_UNSTAGE : WAY_REST;
+}
+
+enum way_act
+way_next(struct way *w, const struct way_view *v)
+{
+	if (w->seen_at.ns == 0 || w->seen.foreign)
+		return WAY_REST;
+	if (w->seen.route)
+		return next_routed(w, v);
+	if (v->hub_silent)
+		return next_without_hub(w, v);
+	if (w->seen.staged != WAY_BY_HUB && !way_core_wished(w))
+		return next_idle(w, v);
+	if (w->wish.path == WAY_BY_HUB || !way_core_may_start(w, v))
+		return WAY_REST;
+	if (w->wish.path == WAY_BY_RELAY && !v->relay_ready)
+		return WAY_REST;
+	if (w->seen.staged == WAY_BY_HUB)
+		return WAY_STAGE;
+	if (w->verified && is_well(w) && v->hub->misses == 0 &&
+	    (!w->by_overlay || w->wish.path == WAY_BY_RELAY ||
+		w->accept.good >= WAY_ACCEPTS))
+		return WAY_LEASE;
+	return WAY_REST;
+}
+
+static void
+refused(struct way *w, enum way_act act, int rc, const char *text,
+    const struct way_view *v)
+{
+	(void)err_set(&w->why, "%s: %s", w->name, text[0] ? text : strerror(-rc));
+	switch (act) {
+	case WAY_WITHDRAW: /* it is never refused by policy: the kernel said no */
+		w->leave_at = mono_add(v->now, NS_PER_S);
+		break;
+	case WAY_LEASE:
+		w->retry_at =
+		    mono_add(v->now, rc == -EBUSY ? WAY_BUSY_NS : w->retry_ns);
+		if (w->seen.route || w->emergency) /* try again while it lasts */
+			w->retry_at = mono_add(v->now, NS_PER_S);
+		if (w->emergency && !w->seen.route)
+			w->renewed_at = mono_add(v->now, NS_PER_S);
+		break;
+	default:
+		w->retry_at = mono_add(v->now, WAY_BUSY_NS);
+		break;
+	}
+	if (!w->seen.route && act == WAY_LEASE)
+		w->emergency = false;
+}
+
+static void
+leased(struct way *w, const struct way_view *v)
+{
+	if (!w->seen.route) {
+		w->leased_at = v->now;
+		w->round_at = mono_add(v->now, WAY_ROUND_NS);
+		w->rounds = 0;
+	}
+	w->seen.route = WAY_LEASE_ROUTE;
+	w->renewed_at = v->now;
+	w->why.text[0] = '\0';
+}
+
+void
+way_done(struct way *w, enum way_act act, int rc, const char *text,
+    const struct way_view *v)
+{
+	if (rc < 0) {
+		refused(w, act, rc, text, v);
+		return;
+	}
+	switch (act) {
+	case WAY_STAGE:
+		w->seen.staged = w->wish.path;
+		w->seen.via = w->wish.via;
+		w->staged_at = v->now;
+		w->why.text[0] = '\0';
+		w->proved = false;
+		way_core_forget(w);
+		live_restart(&w->live, LIVE_UNKNOWN);
+		break;
+	case WAY_LEASE:
+		leased(w, v);
+		break;
+	case WAY_COMMIT:
+		w->seen.route = WAY_FIRM_ROUTE;
+		w->why.text[0] = '\0';
+		break;
+	case WAY_WITHDRAW:
+		w->seen.route = WAY_NO_ROUTE;
+		w->emergency = false;
+		w->slow_since.ns = 0;
+		way_core_forget(w);
+		w->quiet_since = v->now;
+		break;
+	case WAY_UNSTAGE:
+		w->seen.staged = WAY_BY_HUB;
+		w->proved = false;
+		way_core_forget(w);
+		break;
+	case WAY_REST:
+		break;
+	}
+}
+
+const char *
+way_state_name(enum way_state state)
+{
+	static const char *const names[] = { "hub", "staged", "verified", "leased",
+		"direct" };
+
+	return names[state];
+}

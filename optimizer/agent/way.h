@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The way from this node to one other, as a state machine:
+ *
+ *	HUB -> STAGED -> VERIFIED -> LEASED -> DIRECT, and back to HUB from any of them
+ *
+ * STAGED: the peer (or, for a relay path, the far node's prefixes at the relay's peer)
+ * is set.  VERIFIED: the tests of apply/pair.h passed and the far end takes our
+ *packets. LEASED: the kernel has routes that it takes away by itself.  DIRECT:
+ *permanent routes. Each end decides alone; either may be first, and nothing is lost in
+ *between.
+ *
+ * Pure: it is told what the kernel shows, what became of probes and what time it is,
+ *and says which one request it wants next.
+ */
+#ifndef OPTIMIZER_AGENT_WAY_H
+#define OPTIMIZER_AGENT_WAY_H
+
+#include "common/addr.h"
+#include "common/err.h"
+#include "optimizer/agent/live.h"
+#include "optimizer/apply/pair.h"
+
+#define WAY_LEASE_S	  60
+#define WAY_RENEW_NS	  (15 * NS_PER_S)
+#define WAY_ROUND_NS	  (20 * NS_PER_S) /* between two rounds of a lease */
+#define WAY_ROUNDS	  3		  /* good ones, then the routes are permanent */
+#define WAY_HOLD_NS	  (900 * NS_PER_S) /* dwell after a demotion */
+#define WAY_RETRY_NS	  (60 * NS_PER_S)  /* after a failed test; doubles ... */
+#define WAY_RETRY_MAX_NS  (900 * NS_PER_S) /* ... until here */
+#define WAY_BUSY_NS	  (15 * NS_PER_S)  /* after a refusal by the rate limit */
+#define WAY_BACK_NS	  (60 * NS_PER_S)  /* the hub answers again for so long */
+#define WAY_SLOW_NS	  (300 * NS_PER_S) /* longer than 1.1 x the hub's */
+#define WAY_SLOW_PERCENT  110
+#define WAY_LOSS_PERMILLE 20
+#define WAY_RETIRE_NS	  (150 * NS_PER_S) /* two leases and a good deal */
+#define WAY_QUIET_NS	  (20 * NS_PER_S) /* the far end sends nothing for so long ... */
+#define WAY_QUIET_BYTES	  512		  /* ... but a keepalive or a handshake */
+#define WAY_SHAKE_NS	  (15 * NS_PER_S)  /* then its absence is told */
+#define WAY_DEAF	  10		   /* acceptance probes missed in a row */
+#define WAY_ACCEPTS	  3		   /* answers by its overlay address */
+#define WAY_HANDSHAKE_NS  (180 * NS_PER_S) /* REJECT_AFTER_TIME of WireGuard */
+
+enum way_path { WAY_BY_HUB, WAY_BY_TUNNEL, WAY_BY_RELAY };
+enum way_state { WAY_HUB, WAY_STAGED, WAY_VERIFIED, WAY_LEASED, WAY_DIRECT };
+enum way_route { WAY_NO_ROUTE, WAY_LEASE_ROUTE, WAY_FIRM_ROUTE };
+
+enum way_act {
+	WAY_REST,
+	WAY_STAGE, /* by the way's wish: own peer, or prefixes at the relay's */
+	WAY_LEASE, /* by what is staged; also the renewal */
+	WAY_COMMIT,
+	WAY_WITHDRAW,
+	WAY_UNSTAGE
+};
+
+/* By tunnel, or by way of the relay `via` (an index of the roster). */
+struct way_wish {
+	enum way_path path;
+	size_t via;
+	int64_t promise_us, hub_us; /* by the plan; negative = unknown */
+	struct addr hint;	    /* of a node without an endpoint; family 0 = none */
+	uint16_t hint_port;
+};
+
+/* What netd says of a node. */
+struct way_seen {
+	enum way_path staged; /* WAY_BY_HUB: nothing is set for it */
+	enum way_route route;
+	size_t via;		  /* of what is staged or routed by a relay */
+	int64_t handshake_age_ns; /* of the peer that carries it; negative = never */
+	uint64_t rx_bytes;
+	bool foreign;	 /* somebody else changed it: hands off */
+	char words[192]; /* then who did what */
+};
+
+/* What is true of the node as a whole. */
+struct way_view {
+	struct mono now;
+	const struct live *hub;
+	bool hub_silent;
+	struct mono hub_back; /* since when it answers without a silence */
+	bool fresh;	      /* the plan may start changes */
+	bool frozen;
+	bool relay_ready; /* this way's wish: the tunnel to its relay is permanent */
+};
+
+struct way {
+	const char *name, *listener; /* borrowed; the end whose UDP port must be open */
+	uint16_t port;
+	size_t full_bytes;
+	bool by_overlay; /* the far end can be asked by its overlay address (IPv4) */
+
+	struct way_wish wish;
+	struct way_seen seen;
+	struct mono seen_at;
+
+	struct pair test;
+	bool testing;
+	bool proved;   /* was verified once since it was staged */
+	bool verified; /* and nothing spoke against it since */
+	struct live live, accept;
+	bool emergency; /* leased because the hub was silent */
+	struct mono hold_until, retry_at, leave_at; /* not before */
+	int64_t retry_ns;
+	struct mono staged_at, leased_at, renewed_at, round_at;
+	unsigned rounds;
+	struct mono slow_since; /* 0 = not slow */
+	struct mono idle_since; /* staged, without route, and not wished; 0 = not so */
+	struct mono quiet_since;
+	uint64_t quiet_bytes;
+	struct err why; /* why it is not as wished, or why it left; "" = no reason */
+};
+
+void way_init(struct way *w);
+void way_want(struct way *w, const struct way_wish *wish, struct mono now);
+enum way_state way_state(const struct way *w);
+enum way_path way_path(const struct way *w); /* that its packets take */
+
+/* The kernel's view; true if it contradicts what we believed (text in w->why). */
+bool way_see(struct way *w, const struct way_seen *seen, struct mono now);
+
+/* Turn what time brings; call before way_next(). */
+void way_tick(struct way *w, const struct way_view *v);
+enum way_act way_next(struct way *w, const struct way_view *v);
+/* What became of it: rc 0 or -errno and netd's words. */
+void way_done(struct way *w, enum way_act act, int rc, const char *text,
+    const struct way_view *v);
+
+/* Which probes: of liveness every beat, every fifth, or none; of acceptance. */
+enum way_pace { WAY_SILENT, WAY_SLOW, WAY_FAST };
+enum way_pace way_pace(const struct way *w, const struct way_view *v);
+bool way_asks_acceptance(const struct way *w, const struct way_view *v);
+
+/* When it wants way_tick() at the latest, its probes apart. */
+struct mono way_wake(const struct way *w);
+
+const char *way_state_name(enum way_state state);
+
+#endif

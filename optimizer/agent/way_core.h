@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What way.c and way_watch.c share; nobody else includes this.
+ */
+#ifndef OPTIMIZER_AGENT_WAY_CORE_H
+#define OPTIMIZER_AGENT_WAY_CORE_H
+
+#include "optimizer/agent/way.h"
+
+static inline bool
+way_core_same(const struct way_seen *seen, const struct way_wish *wish)
+{
+	return seen->staged == wish->path &&
+	       (wish->path != WAY_BY_RELAY || seen->via == wish->via);
+}
+
+/* As the wish has it, but without asking whether it could. */
+static inline bool
+way_core_wished(const struct way *w)
+{
+	return w->wish.path != WAY_BY_HUB && way_core_same(&w->seen, &w->wish);
+}
+
+static inline void
+way_core_forget(struct way *w)
+{
+	w->testing = w->verified = false;
+	live_restart(&w->accept, LIVE_UNKNOWN);
+}
+
+static inline bool
+way_core_shaken(const struct way *w, struct mono now)
+{
+	return w->seen.handshake_age_ns >= 0 &&
+	       w->seen.handshake_age_ns + mono_diff(now, w->seen_at) < WAY_HANDSHAKE_NS;
+}
+
+static inline bool
+way_core_may_start(const struct way *w, const struct way_view *v)
+{
+	return v->fresh && !v->frozen && !w->seen.foreign &&
+	       v->now.ns >= w->hold_until.ns && v->now.ns >= w->retry_at.ns;
+}
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A mesh in memory for the agent's core: one core a node, a netd and a kernel of tables
+ * behind each, paths with a delay that are cut and mended, and packets that are
+ * counted. Its clock jumps from one happening to the next.
+ */
+#ifndef TESTS_FAKES_FLEET_H
+#define TESTS_FAKES_FLEET_H
+
+#include "optimizer/agent/core.h"
+
+#define FLEET_MAX     6
+#define FLEET_FLIGHTS 4096
+#define FLEET_TICK_NS (10 * NS_PER_MS) /* between two packets of a stream */
+
+/* What one kernel has for one other node. */
+struct fleet_table {
+	enum way_path staged;
+	size_t via;
+	enum way_route route;
+	struct mono until;  /* of a lease */
+	struct mono shaken; /* 0 = never */
+	bool foreign;
+};
+
+struct fleet_node {
+	struct core *core;
+	bool alive; /* its agent and netd */
+	bool frozen;
+	struct fleet_table to[FLEET_MAX];
+	/* netd: a request under way, answered a moment later. */
+	bool asked;
+	struct core_ask ask;
+	struct mono answer_at;
+	unsigned changes; /* requests that changed the kernel */
+	unsigned tokens;
+	struct core_event last[FLEET_MAX]; /* by node */
+	unsigned events[CORE_FAULT + 1];
+};
+
+struct fleet_flight {
+	struct mono due;
+	size_t node;
+	uint32_t slot;
+	uint64_t seq;
+	int64_t rtt_us; /* negative: lost */
+};
+
+struct fleet {
+	struct mesh *mesh;
+	size_t n;
+	struct mono now;
+	struct fleet_node node[FLEET_MAX];
+	bool cut[FLEET_MAX][FLEET_MAX]; /* one way; [i][hub] and [hub][i] too */
+	bool deaf[FLEET_MAX];		/* takes no overlay packets by its tunnels */
+	bool eats_full;
+	int64_t rtt_us[FLEET_MAX][FLEET_MAX];
+	struct fleet_flight flight[FLEET_FLIGHTS];
+	size_t n_flights;
+	uint64_t seq;
+	/* A stream both ways. */
+	bool streaming;
+	size_t a, b;
+	unsigned sent, lost;
+	struct mono next_packet, last_lost, first_lost;
+	int netd_rc; /* what it answers to changes towards direct; 0 = does them */
+};
+
+void fleet_init(struct fleet *f);
+void fleet_fini(struct fleet *f);
+struct mono fleet_at(const struct fleet *f);
+
+/* The agent of a node is killed, or starts (over). */
+void fleet_kill(struct fleet *f, size_t i);
+void fleet_start(struct fleet *f, size_t i);
+
+/* Both ends: by the hub, by the tunnel, or by way of via. */
+void fleet_wish(struct fleet *f, size_t a, size_t b, enum way_path path, size_t via);
+
+/* Both ways. */
+void fleet_cut(struct fleet *f, size_t a, size_t b, bool cut);
+
+void fleet_stream(struct fleet *f, size_t a, size_t b);
+void fleet_run(struct fleet *f, int64_t ns);
+
+/* Does a packet from a arrive at b, as both kernels are now?  *rtt_us: one way x 2. */
+bool fleet_arrives(const struct fleet *f, size_t a, size_t b, int64_t *rtt_us);
+enum way_state fleet_state(const struct fleet *f, size_t a, size_t b);
+
+#endif

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The agent's core: two ends and more of it, each with a kernel of tables, in a network
+ * that fails.
+ *
+ * links: optimizer/agent/core.c optimizer/agent/core_probe.c optimizer/agent/way.c
+ * links: optimizer/agent/way_watch.c optimizer/agent/live.c
+ * links: optimizer/apply/pair.c tests/fakes/fleet.c
+ */
+#include "tests/fakes/fleet.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { DUB, HKG, NRT, SIN };
+
+static struct fleet f;
+
+static int
+setup(void **state)
+{
+	(void)state;
+	fleet_init(&f);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	fleet_fini(&f);
+	return 0;
+}
+
+static void
+make_direct(size_t a, size_t b)
+{
+	fleet_wish(&f, a, b, WAY_BY_TUNNEL, 0);
+	fleet_run(&f, 80 * NS_PER_S);
+	assert_int_equal(fleet_state(&f, a, b), WAY_DIRECT);
+	assert_int_equal(fleet_state(&f, b, a), WAY_DIRECT);
+}
+
+static void
+promotes_without_a_loss(void **state)
+{
+	(void)state;
+	fleet_stream(&f, HKG, NRT);
+	fleet_run(&f, 2 * NS_PER_S);
+	assert_int_equal(f.node[HKG].changes + f.node[NRT].changes, 0);
+	fleet_wish(&f, HKG, NRT, WAY_BY_TUNNEL, 0);
+	fleet_run(&f, 10 * NS_PER_S);
+	assert_int_equal(fleet_state(&f, HKG, NRT), WAY_LEASED);
+	fleet_run(&f, 45 * NS_PER_S);
+	assert_int_equal(fleet_state(&f, HKG, NRT), WAY_LEASED); /* not yet */
+	fleet_run(&f, 25 * NS_PER_S);
+	assert_int_equal(fleet_state(&f, HKG, NRT), WAY_DIRECT);
+	assert_int_equal(fleet_state(&f, NRT, HKG), WAY_DIRECT);
+	assert_int_equal(f.node[HKG].events[CORE_DIRECT], 1);
+	assert_int_equal(f.node[HKG].events[CORE_STAGED], 1);
+	assert_int_equal(f.node[HKG].events[CORE_FAULT], 0);
+	fleet_run(&f, 600 * NS_PER_S);
+	fleet_wish(&f, HKG, NRT, WAY_BY_HUB, 0);
+	fleet_run(&f, NS_PER_S);
+	assert_int_equal(f.node[HKG].to[NRT].route, WAY_NO_ROUTE);
+	assert_int_equal(f.node[HKG].events[CORE_DEMOTED], 1);
+	/* Nobody uses it any more: the peers go. */
+	fleet_run(&f, 300 * NS_PER_S);
+	assert_int_equal(fleet_state(&f, HKG, NRT), WAY_HUB);
+	assert_int_equal(fleet_state(&f, NRT, HKG), WAY_HUB);
+	assert_int_equal(f.lost, 0);
+}
+
+static void
+either_end_may_be_first(void **state)
+{
+	(void)state;
+	fleet_stream(&f, HKG, NRT);
+	fleet_kill(&f, NRT);
+	fleet_wish(&f, HKG, NRT, WAY_BY_TUNNEL, 0);
+	fleet_run(&f, 60 * NS_PER_S);
+	assert_int_equal(fleet_state(&f, HKG, NRT), WAY_STAGED);
+	assert_non_null(strstr(f.node[HKG].last[NRT].text, "no handshake in 15 s"));
+	fleet_start(&f, NRT);
+	fleet_wish(&f, NRT, HKG, WAY_BY_TUNNEL, 0);
+	fleet_run(&f, 100 * NS_PER_S);
+	assert_int_equal(fleet_state(&f, HKG, NRT), WAY_DIRECT);
+	assert_int_equal(fleet_state(&f, NRT, HKG), WAY_DIRECT);
+	assert_int_equal(f.lost, 0);
+}
+
+/* One way or both ways: the probes go both, so both ends see it. */
+static void
+dead_path_falls_back_within_a_second(void **state)
+{
+	static const bool ways[][2] = { { true, true }, { true, false },
+		{ false, true } };
+
+	(void)state;
+	make_direct(HKG, NRT);
+	for (size_t i = 0; i < 100; i++) {
+		f.cut[HKG][NRT] = ways[i % 3][0];
+		f.cut[NRT][HKG] = ways[i % 3][1];
+		/* At every phase of the beat. */
+		fleet_stream(&f, HKG, NRT);
+		fleet_run(&f, 5 * NS_PER_S);
+		assert_true(f.lost > 0);
+		assert_true(mono_diff(f.last_lost, f.first_lost) < NS_PER_S);
+		assert_int_equal(f.node[HKG].to[NRT].route, WAY_NO_ROUTE);
+		assert_int_equal(f.node[NRT].to[HKG].route, WAY_NO_ROUTE);
+		fleet_cut(&f, HKG, NRT, false);
+		/* The dwell: nothing for a quarter of an hour. */
+		fleet_run(&f, 880 * NS_PER_S);
+		assert_int_equal(f.node[HKG].to[NRT].route, WAY_NO_ROUTE);
+		fleet_wish(&f, HKG, NRT, WAY_BY_TUNNEL, 0); /* fresh */
+		fleet_run(&f, 120 * NS_PER_S + (int64_t)i * 37 * NS_PER_MS);
+		assert_int_equal(fleet_state(&f, HKG, NRT), WAY_DIRECT);
+	}
+}
+
+static void
+dead_hub_promotes_what_stands_by(void **state)
+{
+	(void)state;
+	make_direct(HKG, NRT);
+	fleet_wish(&f, HKG, NRT, WAY_BY_HUB, 0);
+	fleet_run(&f, 10 * NS_PER_S);
+	assert_int_equal(f.node[HKG].to[NRT].route, WAY_NO_ROUTE);
+	fleet_stream(&f, HKG, NRT);
+	for (size_t i = 1; i < f.n; i++)
+		fleet_cut(&f, i, DUB, true);
+	fleet_run(&f, 5 * NS_PER_S);
+	assert_true(f.lost > 0);
+	assert_true(mono_diff(f.last_lost, f.first_lost) < NS_PER_S);
+	assert_int_equal(fleet_state(&f, HKG, NRT), WAY_LEASED);
+	fleet_run(&f, 300 * NS_PER_S);
+	assert_int_equal(fleet_state(&f, HKG, NRT), WAY_LEASED); /* and no further */
+	assert_true(mono_diff(f.last_lost, f.first_lost) < NS_PER_S);
+	for (size_t i = 1; i < f.n; i++)
+		fleet_cut(&f, i, DUB, false);
+	fleet_run(&f, 50 * NS_PER_S);
+	assert_int_equal(fleet_state(&f, HKG, NRT), WAY_LEASED);
+	fleet_run(&f, 20 * NS_PER_S);
+	assert_int_equal(f.node[HKG].to[NRT].route,
+	    WAY_NO_ROUTE); /* as the plan says */
+	assert_true(mono_diff(f.last_lost, f.first_lost) < NS_PER_S);
+}
+
+static void
+dead_hub_leaves_direct_pairs_alone(void **state)
+{
+	(void)state;
+	make_direct(HKG, NRT);
+	fleet_stream(&f, HKG, NRT);
+	for (size_t i = 1; i < f.n; i++)
+		fleet_cut(&f, i, DUB, true);
+	fleet_run(&f, 60 * NS_PER_S);
+	assert_int_equal(f.lost, 0);
+	/* Both dead: the fault is more likely here than everywhere else. */
+	unsigned before = f.node[HKG].changes;
+
+	fleet_cut(&f, HKG, NRT, true);
+	fleet_run(&f, 60 * NS_PER_S);
+	assert_int_equal(f.node[HKG].changes, before);
+	assert_int_equal(fleet_state(&f, HKG, NRT), WAY_DIRECT);
+}
+
+static void
+both_dead_at_once_changes_nothing(void **state)
+{
+	(void)state;
+	make_direct(HKG, NRT);
+	for (size_t i = 0; i < 40; i++) {
+		unsigned before = f.node[HKG].changes;
+
+		fleet_cut(&f, HKG, NRT, true);
+		fleet_cut(&f, HKG, DUB, true);
+		fleet_run(&f, 10 * NS_PER_S);
+		assert_int_equal(f.node[HKG].changes, before);
+		fleet_cut(&f, HKG, NRT, false);
+		fleet_cut(&f, HKG, DUB, false);
+		fleet_run(&f, 30 * NS_PER_S + (int64_t)i * 23 * NS_PER_MS);
+		assert_int_equal(fleet_state(&f, HKG, NRT), WAY_DIRECT);
+		/* The far end sees its hub, so it may go back there, and does no harm.
+		 */
+		fleet_start(&f, NRT);
+		fleet_wish(&f, NRT, HKG, WAY_BY_TUNNEL, 0);
+		fleet_wish(&f, HKG, NRT, WAY_BY_TUNNEL, 0);
+		fleet_run(&f, 100 * NS_PER_S);
+	}
+}
+
+static void
+steady_restart_changes_nothing(void **state)
+{
+	(void)state;
+	make_direct(HKG, NRT);
+	fleet_stream(&f, HKG, NRT);
+	for (size_t i = 0; i < 100; i++) {
+		unsigned before = f.node[HKG].changes;
+
+		fleet_start(&f, HKG);
+		if (i % 2) /* the plan comes later */
+			fleet_run(&f, 7 * NS_PER_S);
+		fleet_wish(&f, HKG, NRT, WAY_BY_TUNNEL, 0);
+		fleet_run(&f, 100 * NS_PER_S + (int64_t)i * 17 * NS_PER_MS);
+		assert_int_equal(f.node[HKG].changes, before);
+		assert_int_equal(fleet_state(&f, HKG, NRT), WAY_DIRECT);
+	}
+	assert_int_equal(f.lost, 0);
+}
+
+static void
+killed_agent_loses_its_lease(void **state)
+{
+	(void)state;
+	fleet_stream(&f, HKG, NRT);
+	fleet_wish(&f, HKG, NRT, WAY_BY_TUNNEL, 0);
+	fleet_run(&f, 20 * NS_PER_S);
+	assert_int_equal(fleet_state(&f, HKG, NRT), WAY_LEASED);
+	fleet_kill(&f, HKG);
+	fleet_run(&f, 61 * NS_PER_S);
+	assert_int_equal(f.node[HKG].to[NRT].route, WAY_NO_ROUTE);
+	fleet_start(&f, HKG);
+	fleet_wish(&f, HKG, NRT, WAY_BY_TUNNEL, 0);
+	fleet_run(&f, 20 * NS_PER_S);
+	/* Killed and back in time: it goes on from its lease. */
+	fleet_start(&f, HKG);
+	fleet_wish(&f, HKG, NRT, WAY_BY_TUNNEL, 0);
+	fleet_run(&f, 80 * NS_PER_S);
+	assert_int_equal(fleet_state(&f, HKG, NRT), WAY_DIRECT);
+	/* Committed: stays, dead agent or not. */
+	fleet_kill(&f, HKG);
+	fleet_run(&f, 600 * NS_PER_S);
+	assert_int_equal(f.node[HKG].to[NRT].route, WAY_FIRM_ROUTE);
+	assert_int_equal(f.lost, 0);
+}
+
+static void
+bad_tunnels_carry_nothing(void **state)
+{
+	static const struct {
+		const char *name, *words;
+		bool deaf, eats;
+		int64_t rtt_us;
+	} rows[] = {
+		{ "mtu", "full-size probes", false, true, 49000 },
+		{ "promise", "but the plan promised", false, false, 90000 },
+		{ "rp_filter", "takes no packet from this node's overlay", true, false,
+		    49000 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		fleet_fini(&f);
+		fleet_init(&f);
+		fleet_stream(&f, HKG, NRT);
+		f.deaf[NRT] = rows[i].deaf;
+		f.eats_full = rows[i].eats;
+		fleet_wish(&f, HKG, NRT, WAY_BY_TUNNEL, 0);
+		f.rtt_us[HKG][NRT] = f.rtt_us[NRT][HKG] = rows[i].rtt_us;
+		fleet_run(&f, 300 * NS_PER_S);
+		if (f.node[HKG].to[NRT].route)
+			fail_msg("%s: switched", rows[i].name);
+		if (!strstr(f.node[HKG].last[NRT].text, rows[i].words))
+			fail_msg("%s: said: %s", rows[i].name,
+			    f.node[HKG].last[NRT].text);
+		assert_int_equal(f.lost, 0);
+	}
+}
+
+static void
+refusals_are_waited_out(void **state)
+{
+	(void)state;
+	f.node[HKG].tokens = 0;
+	fleet_wish(&f, HKG, NRT, WAY_BY_TUNNEL, 0);
+	fleet_run(&f, 120 * NS_PER_S);
+	assert_int_equal(fleet_state(&f, HKG, NRT), WAY_VERIFIED);
+	/* To wait is no bad verdict. */
+	assert_int_equal(f.node[HKG].events[CORE_REFUSED], 0);
+	assert_int_equal(fleet_state(&f, NRT, HKG), WAY_DIRECT);
+	f.node[HKG].tokens = 1;
+	fleet_run(&f, 100 * NS_PER_S);
+	assert_int_equal(fleet_state(&f, HKG, NRT), WAY_DIRECT);
+}
+
+static void
+frozen_nodes_only_withdraw(void **state)
+{
+	unsigned before;
+
+	(void)state;
+	make_direct(HKG, NRT);
+	f.node[HKG].frozen = true;
+	fleet_run(&f, 10 * NS_PER_S);
+	before = f.node[HKG].changes;
+	fleet_wish(&f, HKG, NRT, WAY_BY_HUB, 0);
+	fleet_wish(&f, HKG, SIN, WAY_BY_TUNNEL, 0);
+	fleet_run(&f, 60 * NS_PER_S);
+	assert_int_equal(f.node[HKG].changes, before);
+	assert_int_equal(fleet_state(&f, HKG, NRT), WAY_DIRECT);
+	fleet_cut(&f, HKG, NRT, true);
+	fleet_run(&f, 5 * NS_PER_S);
+	assert_int_equal(f.node[HKG].to[NRT].route, WAY_NO_ROUTE);
+}
+
+static void
+operators_are_not_fought(void **state)
+{
+	unsigned before;
+
+	(void)state;
+	make_direct(HKG, NRT);
+	f.node[HKG].to[NRT].foreign = true;
+	f.node[HKG].to[NRT].route = WAY_NO_ROUTE;
+	before = f.node[HKG].changes;
+	fleet_run(&f, 600 * NS_PER_S);
+	assert_int_equal(f.node[HKG].changes, before);
+	assert_int_equal(f.node[HKG].events[CORE_OPERATOR], 1);
+}
+
+static void
+relay_paths_switch_without_a_loss(void **state)
+{
+	(void)state;
+	make_direct(HKG, NRT);
+	fleet_stream(&f, NRT, SIN);
+	/* Asked for before its tunnels are there: it waits for them. */
+	fleet_wish(&f, NRT, SIN, WAY_BY_RELAY, HKG);
+	fleet_run(&f, 30 * NS_PER_S);
+	assert_int_equal(fleet_state(&f, NRT, SIN), WAY_STAGED);
+	assert_int_equal(fleet_state(&f, SIN, NRT), WAY_HUB);
+	make_direct(HKG, SIN);
+	fleet_run(&f, 300 * NS_PER_S);
+	assert_int_equal(fleet_state(&f, NRT, SIN), WAY_DIRECT);
+	assert_int_equal(fleet_state(&f, SIN, NRT), WAY_DIRECT);
+	assert_int_equal(f.node[NRT].to[SIN].via, HKG);
+	assert_int_equal(f.lost, 0);
+	/* From the relay to a tunnel of its own and back, by way of the hub. */
+	fleet_wish(&f, NRT, SIN, WAY_BY_TUNNEL, 0);
+	fleet_run(&f, 200 * NS_PER_S);
+	assert_int_equal(f.node[NRT].to[SIN].staged, WAY_BY_TUNNEL);
+	assert_int_equal(fleet_state(&f, NRT, SIN), WAY_DIRECT);
+	fleet_wish(&f, NRT, SIN, WAY_BY_RELAY, HKG);
+	fleet_run(&f, 200 * NS_PER_S);
+	assert_int_equal(f.node[NRT].to[SIN].staged, WAY_BY_RELAY);
+	assert_int_equal(fleet_state(&f, NRT, SIN), WAY_DIRECT);
+	assert_int_equal(f.lost, 0);
+}
+
+static void
+dead_relay_falls_back_within_a_second(void **state)
+{
+	(void)state;
+	make_direct(HKG, NRT);
+	make_direct(HKG, SIN);
+	fleet_wish(&f, NRT, SIN, WAY_BY_RELAY, HKG);
+	fleet_run(&f, 100 * NS_PER_S);
+	assert_int_equal(fleet_state(&f, NRT, SIN), WAY_DIRECT);
+	fleet_stream(&f, NRT, SIN);
+	/* The relay as a whole: its tunnels and its way to the hub. */
+	fleet_kill(&f, HKG);
+	fleet_cut(&f, HKG, NRT, true);
+	fleet_cut(&f, HKG, SIN, true);
+	fleet_cut(&f, HKG, DUB, true);
+	fleet_run(&f, 10 * NS_PER_S);
+	assert_true(f.lost > 0);
+	assert_true(mono_diff(f.last_lost, f.first_lost) < NS_PER_S);
+	assert_int_equal(f.node[NRT].to[SIN].route, WAY_NO_ROUTE);
+	assert_int_equal(f.node[SIN].to[NRT].route, WAY_NO_ROUTE);
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(promotes_without_a_loss),
+		TEST(either_end_may_be_first),
+		TEST(dead_path_falls_back_within_a_second),
+		TEST(dead_hub_promotes_what_stands_by),
+		TEST(dead_hub_leaves_direct_pairs_alone),
+		TEST(both_dead_at_once_changes_nothing),
+		TEST(steady_restart_changes_nothing),
+		TEST(killed_agent_loses_its_lease),
+		TEST(bad_tunnels_carry_nothing),
+		TEST(refusals_are_waited_out),
+		TEST(frozen_nodes_only_withdraw),
+		TEST(operators_are_not_fought),
+		TEST(relay_paths_switch_without_a_loss),
+		TEST(dead_relay_falls_back_within_a_second),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
