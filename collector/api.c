@@ -9,28 +9,34 @@
 #include "common/log.h"
 #include "common/mem.h"
 
+#include "collector/api_event.h"
+#include "collector/api_history.h"
 #include "collector/api_json.h"
 #include "collector/api_matrix.h"
-#include "collector/ingest.h"
+#include "collector/api_metrics.h"
+#include "collector/api_node.h"
+#include "collector/api_pair.h"
+#include "collector/api_plan.h"
+#include "collector/api_reply.h"
+#include "collector/api_report.h"
 
-#define JSON_TYPE "application/json"
-/* Two commits of a slow disk; probers spread it by chance. */
-#define RETRY_AFTER_S 5
-/* What a remote can cause goes to the log no more often than this. */
-#define REFUSAL_LOG_NS (10 * NS_PER_S)
+/* A plan of 1,000 nodes with a route a pair; http.c reads no more than 8 MiB at all. */
+#define PLAN_BYTES_MAX ((size_t)8 * 1024 * 1024)
 
 void
 api_init(struct api *api, const struct mesh *mesh, int64_t window_ns)
 {
-	*api = (struct api){ .mesh = mesh, .logged.ns = -REFUSAL_LOG_NS };
+	*api = (struct api){ .mesh = mesh };
 	roster_init(&api->roster, mesh);
 	api->matrix = matrix_new(&api->roster, window_ns);
 	api->nodes = mem_array(mesh->n_nodes, sizeof(*api->nodes));
+	api->plan = api_plan_new();
 }
 
 void
 api_fini(struct api *api)
 {
+	api_plan_free(api->plan);
 	matrix_free(api->matrix);
 	free(api->nodes);
 	roster_fini(&api->roster);
@@ -61,6 +67,23 @@ refill_one(const struct store_report *stored, void *ctx)
 	return 0;
 }
 
+/* Of a node that has been silent for longer than the matrix reaches back. */
+static int
+recall_one(const struct store_report *stored, void *ctx)
+{
+	struct refill *refill = ctx;
+	struct api *api = refill->api;
+	size_t node = roster_find(&api->roster, stored->src);
+	struct report r;
+
+	if (node == SIZE_MAX || api->nodes[node].seen ||
+	    report_decode(&r, stored->body, stored->len, NULL) < 0)
+		return 0;
+	nodes_accepted(&api->nodes[node], &r, 0);
+	report_fini(&r);
+	return 0;
+}
+
 int
 api_refill(struct api *api, struct store *store, struct wall now, size_t *skipped,
     struct err *err)
@@ -74,197 +97,80 @@ api_refill(struct api *api, struct store *store, struct wall now, size_t *skippe
 	int r = store->ops->scan(store, &scan, refill_one, &refill, err);
 
 	*skipped = refill.skipped;
-	return r;
-}
-
-static void
-reply_text(struct http_request *request, const char *text)
-{
-	const struct http_response response = {
-		.status = 200,
-		.type = "text/plain",
-		.body = mem_strdup(text),
-		.len = strlen(text),
-	};
-
-	http_reply(request, &response);
-}
-
-static void
-reply_json(struct http_request *request, char *text)
-{
-	const struct http_response response = {
-		.status = 200,
-		.type = JSON_TYPE,
-		.body = text,
-		.len = strlen(text),
-	};
-
-	http_reply(request, &response);
+	if (r == 0)
+		r = store->ops->last(store, recall_one, &refill, err);
+	return r < 0 ? r : api_plan_load(api, store, err);
 }
 
 void
 api_refusal(struct http_response *response, const char *detail)
 {
-	response->type = JSON_TYPE;
+	response->type = API_REPLY_JSON;
 	response->body = api_json_error(response->status, detail);
 	response->len = strlen(response->body);
 }
 
-static void
-reply_error(struct http_request *request, unsigned status, const char *detail)
+size_t
+api_body_max(const char *path)
 {
-	struct http_response response = { .status = status };
+	return strcmp(path, "/api/v1/plan") == 0 ? PLAN_BYTES_MAX : REPORT_BYTES_MAX;
+}
 
-	if (status == 503)
-		response.retry_after_s = RETRY_AFTER_S;
-	api_refusal(&response, detail);
-	http_reply(request, &response);
+void
+api_tick(struct api *api, struct mono now)
+{
+	api_plan_tick(api, now);
+}
+
+void
+api_stop(struct api *api)
+{
+	api_plan_end(api);
 }
 
 static void
 get_healthz(struct api *api, struct http_request *request)
 {
 	(void)api;
-	reply_text(request, "ok\n");
+	api_reply_text(request, "ok\n");
 }
 
 static void
 get_readyz(struct api *api, struct http_request *request)
 {
 	if (writer_ok(api->writer))
-		reply_text(request, "ok\n");
+		api_reply_text(request, "ok\n");
 	else
-		reply_error(request, 503, "the store does not work: see the log");
-}
-
-static void
-get_matrix(struct api *api, struct http_request *request)
-{
-	struct http_response response = { .status = 200 };
-	struct matrix_query query;
-	struct err err;
-
-	if (api_matrix_query(request, api->matrix, &query, &err) < 0) {
-		reply_error(request, 400, err.text);
-		return;
-	}
-	response.body =
-	    api_matrix_text(api, &query, clock_wall(), &response.len, &response.type);
-	http_reply(request, &response);
-}
-
-static void
-get_nodes(struct api *api, struct http_request *request)
-{
-	if (request->n_params > 0)
-		reply_error(request, 400, "/api/v1/nodes takes no parameter");
-	else
-		reply_json(request, api_json_nodes(api, clock_wall()));
-}
-
-/* A report on its way to the disk, with the request that waits for it. */
-struct post {
-	struct writer_job job;
-	struct api *api;
-	struct http_request *request;
-	struct ingest ingest;
-};
-
-static void
-post_free(struct post *post)
-{
-	ingest_fini(&post->ingest);
-	free(post);
-}
-
-static void
-post_refused(struct post *post, unsigned status, const char *why)
-{
-	struct api *api = post->api;
-	struct mono now = clock_mono();
-	char text[ADDR_TEXT_MAX];
-
-	if (post->ingest.node != SIZE_MAX)
-		nodes_refused(&api->nodes[post->ingest.node], why, clock_wall());
-	if (mono_diff(now, api->logged) >= REFUSAL_LOG_NS) {
-		addr_format(&post->request->peer, text);
-		log_warnx("refused a report from %s: %s", text, why);
-		api->logged = now;
-	}
-	reply_error(post->request, status, why);
-	post_free(post);
-}
-
-static void
-post_done(struct writer_job *job)
-{
-	struct post *post = (struct post *)job;
-	struct node_state *node = &post->api->nodes[post->ingest.node];
-
-	if (job->error) {
-		reply_error(post->request, 503, "the report could not be stored");
-	} else {
-		if (job->report.fate == STORE_NEW) {
-			nodes_accepted(node, &post->ingest.report,
-			    post->ingest.skew_ns);
-			matrix_add_body(post->api->matrix, post->ingest.node,
-			    job->report.body, job->report.len);
-		} else {
-			nodes_duplicate(node);
-		}
-		http_reply(post->request, &(struct http_response){ .status = 204 });
-	}
-	post_free(post);
-}
-
-static void
-post_report(struct api *api, struct http_request *request)
-{
-	struct post *post = mem_alloc(sizeof(*post));
-	const struct ingest_in in = {
-		.peer = request->peer,
-		.content_type = request->content_type,
-		.body = request->body,
-		.len = request->len,
-		.now = clock_wall(),
-	};
-	bool recoded;
-	unsigned status;
-	struct err err;
-
-	post->api = api;
-	post->request = request;
-	status = ingest_parse(&api->roster, &in, &post->ingest, &err);
-	if (status) {
-		post_refused(post, status, err.text);
-		return;
-	}
-	recoded = post->ingest.binary != NULL;
-	post->job.report = (struct store_report){
-		.src = api->mesh->nodes[post->ingest.node].name,
-		.start = post->ingest.report.start,
-		.body = recoded ? post->ingest.binary : request->body,
-		.len = recoded ? post->ingest.binary_len : request->len,
-	};
-	post->job.done = post_done;
-	if (writer_submit(api->writer, &post->job) < 0) {
-		reply_error(request, 503, "too many reports wait for the disk");
-		post_free(post);
-	}
+		api_reply_error(request, 503, "the store does not work: see the log");
 }
 
 typedef void handler(struct api *api, struct http_request *request);
 
+static const char pairs[] = "/api/v1/pairs/";
+
+static void
+get_pair(struct api *api, struct http_request *request)
+{
+	api_pair_get(api, request, request->path + strlen(pairs));
+}
+
 static const struct route {
 	const char *path;
-	handler *get, *post;
+	handler *get, *post, *put;
+	bool open;   /* for everybody, even with overlay_only */
+	bool prefix; /* more follows */
 } routes[] = {
-	{ "/healthz", get_healthz, NULL },
-	{ "/readyz", get_readyz, NULL },
-	{ "/api/v1/matrix", get_matrix, NULL },
-	{ "/api/v1/nodes", get_nodes, NULL },
-	{ "/api/v1/reports", NULL, post_report },
+	{ "/healthz", get_healthz, NULL, NULL, true, false },
+	{ "/readyz", get_readyz, NULL, NULL, true, false },
+	{ "/metrics", api_metrics_get, NULL, NULL, false, false },
+	{ "/api/v1/matrix", api_matrix_get, NULL, NULL, false, false },
+	{ pairs, get_pair, NULL, NULL, false, true },
+	{ "/api/v1/history", api_history_get, NULL, NULL, false, false },
+	{ "/api/v1/nodes", api_node_get, NULL, NULL, false, false },
+	{ "/api/v1/mesh", api_node_get_mesh, NULL, NULL, false, false },
+	{ "/api/v1/events", api_event_get, api_event_post, NULL, false, false },
+	{ "/api/v1/plan", api_plan_get, api_plan_put, api_plan_put, false, false },
+	{ "/api/v1/reports", NULL, api_report_post, NULL, false, false },
 };
 
 static void
@@ -272,32 +178,53 @@ reply_wrong_method(struct http_request *request, const struct route *route)
 {
 	struct http_response response = { .status = 405 };
 
-	response.allow = route->post ? "POST" : "GET, HEAD";
+	response.allow = route->put		     ? "GET, HEAD, PUT, POST"
+			 : route->get && route->post ? "GET, HEAD, POST"
+			 : route->post		     ? "POST"
+						     : "GET, HEAD";
 	api_refusal(&response, "this address does not take that method: see Allow");
 	http_reply(request, &response);
+}
+
+static const struct route *
+find_route(const char *path)
+{
+	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+		const struct route *route = &routes[i];
+
+		if (route->prefix ? strncmp(path, route->path, strlen(route->path)) == 0
+				  : strcmp(path, route->path) == 0)
+			return route;
+	}
+	return NULL;
 }
 
 void
 api_handle(struct http_request *request, void *ctx)
 {
-	const struct route *route = NULL;
-	handler *handle;
+	const struct route *route = find_route(request->path);
+	struct api *api = ctx;
+	handler *handle = NULL;
 
-	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++)
-		if (strcmp(request->path, routes[i].path) == 0)
-			route = &routes[i];
 	if (!route) {
-		reply_error(request, 404,
+		api_reply_error(request, 404,
 		    "no such address: try /api/v1/matrix or /api/v1/nodes");
 		return;
 	}
 	/* HEAD is GET whose body libmicrohttpd leaves out. */
 	if (strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0)
 		handle = route->get;
-	else
-		handle = strcmp(request->method, "POST") == 0 ? route->post : NULL;
-	if (handle)
-		handle(ctx, request);
-	else
+	else if (strcmp(request->method, "POST") == 0)
+		handle = route->post;
+	else if (strcmp(request->method, "PUT") == 0)
+		handle = route->put;
+	if (!handle)
 		reply_wrong_method(request, route);
+	else if (handle == route->get && api->overlay_only && !route->open &&
+		 mesh_find_address(api->mesh, &request->peer) == SIZE_MAX)
+		api_reply_error(request, 403,
+		    "answers are for nodes of the mesh, over the overlay "
+		    "(--overlay-only)");
+	else
+		handle(api, request);
 }

@@ -6,14 +6,26 @@
 #ifndef COLLECTOR_API_H
 #define COLLECTOR_API_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include "common/mesh.h"
 
 #include "collector/http.h"
 #include "collector/matrix.h"
 #include "collector/nodes.h"
+#include "collector/reader.h"
 #include "collector/roster.h"
 #include "collector/store.h"
 #include "collector/writer.h"
+
+/* Reports so far, by what became of them. */
+struct api_counts {
+	uint64_t stored, duplicate, refused, failed;
+};
+
+struct api_plan;
 
 /* All borrowed, but for what api_init() makes. */
 struct api {
@@ -21,8 +33,15 @@ struct api {
 	struct roster roster;	  /* made */
 	struct matrix *matrix;	  /* made */
 	struct node_state *nodes; /* made; in the order of the mesh */
-	struct writer *writer;	  /* set before the first request */
-	struct mono logged;	  /* when a refusal was last put in the log */
+	struct api_plan *plan;	  /* made */
+	/* Set before the first request. */
+	struct writer *writer;
+	struct reader *reader;
+	uint32_t metrics_pairs; /* as many pairs have series of their own */
+	bool overlay_only;	/* GET is for nodes of the mesh alone */
+
+	struct api_counts counts;
+	struct mono logged; /* when a refusal was last put in the log */
 };
 
 void api_init(struct api *api, const struct mesh *mesh, int64_t window_ns);
@@ -35,6 +54,13 @@ void api_fini(struct api *api);
  */
 int api_refill(struct api *api, struct store *store, struct wall now, size_t *skipped,
     struct err *err);
+
+/* Bytes that a body to that path may have. */
+size_t api_body_max(const char *path);
+/* Once a second: answer those who have waited long enough. */
+void api_tick(struct api *api, struct mono now);
+/* Nobody may wait any more: writer and reader are stopped. */
+void api_stop(struct api *api);
 
 /* An http_handler; ctx is the struct api. */
 void api_handle(struct http_request *request, void *ctx);

@@ -22,6 +22,8 @@ status_words(unsigned status)
 		return "forbidden";
 	case 404:
 		return "not found";
+	case 409:
+		return "conflict";
 	case 405:
 		return "method not allowed";
 	case 413:
@@ -104,14 +106,19 @@ static json_t *
 one_node(const struct mesh_node *in, const struct node_state *node, struct wall now)
 {
 	char address[ADDR_TEXT_MAX];
+	struct err why;
 	json_t *o;
 
 	addr_format(&in->address.addr, address);
 	o = json_pack("{s:s, s:s, s:s, s:s}", "name", in->name, "role",
 	    mesh_role_name(in->role), "address", address, "state",
 	    nodes_state_name(node, now));
+	if (nodes_why_silent(node, now, &why))
+		json_object_set_new(o, "why", printable(why.text));
 	if (node->seen)
 		add_report(o, node, now);
+	if (node->version[0])
+		json_object_set_new(o, "version", json_string(node->version));
 	json_object_set_new(o, "reports", json_integer((json_int_t)node->accepted));
 	json_object_set_new(o, "gaps", json_integer((json_int_t)nodes_gaps(node)));
 	json_object_set_new(o, "duplicates",
@@ -125,6 +132,40 @@ one_node(const struct mesh_node *in, const struct node_state *node, struct wall 
 		json_object_set_new(o, "refused_reason", printable(node->reason));
 	}
 	return o;
+}
+
+static json_t *
+mesh_node(const struct mesh_node *in)
+{
+	char address[ADDR_TEXT_MAX], endpoint[ENDPOINT_TEXT_MAX];
+	json_t *o;
+
+	addr_format(&in->address.addr, address);
+	o = json_pack("{s:s, s:s, s:s, s:b, s:i}", "name", in->name, "role",
+	    mesh_role_name(in->role), "address", address, "relay", in->relay, "weight",
+	    (int)in->weight);
+	if (in->region[0])
+		json_object_set_new(o, "region", printable(in->region));
+	if (in->endpoint.host[0]) {
+		endpoint_format(&in->endpoint, endpoint);
+		json_object_set_new(o, "endpoint", printable(endpoint));
+	}
+	return o;
+}
+
+char *
+api_json_mesh(const struct mesh *mesh)
+{
+	json_t *list = json_array(), *o;
+
+	for (size_t i = 0; i < mesh->n_nodes; i++)
+		json_array_append_new(list, mesh_node(&mesh->nodes[i]));
+	o = json_pack("{s:s, s:s, s:b, s:o}", "mesh", mesh->name, "hub",
+	    mesh->nodes[mesh->hub].name, "plans", !wgkey_is_zero(&mesh->plan_key),
+	    "nodes", list);
+	if (mesh->budget != MESH_NO_LIMIT)
+		json_object_set_new(o, "budget", json_integer(mesh->budget));
+	return dump(o);
 }
 
 char *

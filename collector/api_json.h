@@ -12,6 +12,8 @@
 /* {"error": "Bad Request", "detail": "..."} */
 char *api_json_error(unsigned status, const char *detail);
 
+/* What of the mesh file is nobody's secret: no keys. */
+char *api_json_mesh(const struct mesh *mesh);
 char *api_json_nodes(const struct api *api, struct wall now);
 
 #endif

@@ -3,113 +3,46 @@
  * The JSON is printed and not built: jansson takes a dozen allocations a row, and a
  * mesh of 300 nodes has 180,000 rows.  Every string in it is a name of the mesh
  * ([a-z0-9._-]) or ours, so nothing needs escaping.
+ *
+ * Out of the store the sums are made for some sources at a time, so that their memory
+ * does not grow with the square of the nodes.
  */
 #include "collector/api_matrix.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/log.h"
-#include "common/num.h"
+#include "collector/api_reply.h"
+#include "collector/history.h"
+#include "collector/tally.h"
 
 /* What the optimizer asks for, unless --window keeps less. */
 #define DEFAULT_WINDOW_NS (300 * NS_PER_S)
+/* Sums of so many rows are in memory at a time: of 100 nodes all, of 1,000 nodes 40
+ * sources, in 40 MB. */
+#define TALLY_ROWS_MAX 120000u
 
-enum stat { STAT_P50, STAT_P95, STAT_MIN, STAT_MEAN, STAT_MAX, STAT_LOSS, STAT_JITTER };
+#define FORMATS (1u << QUERY_JSON | 1u << QUERY_CSV | 1u << QUERY_BIN)
+#define PARAMS                                                           \
+	(1u << QUERY_PATH | 1u << QUERY_STAT | 1u << QUERY_WINDOW |      \
+	    1u << QUERY_SINCE | 1u << QUERY_UNTIL | 1u << QUERY_FORMAT | \
+	    1u << QUERY_SKETCH)
 
-static const char *const stat_names[] = {
-	[STAT_P50] = "p50",
-	[STAT_P95] = "p95",
-	[STAT_MIN] = "min",
-	[STAT_MEAN] = "mean",
-	[STAT_MAX] = "max",
-	[STAT_LOSS] = "loss",
-	[STAT_JITTER] = "jitter",
+struct view {
+	struct api_job *job;
+	struct store *store; /* if the answer comes from there */
+	struct tally *tally; /* sums of some sources, if so */
+	size_t first, end;   /* those */
+	struct wall since;
+	enum store_tier tier;
+	int error;
+	FILE *out;
+	struct report_row row; /* scratch */
+	struct wall last;      /* likewise */
+	bool any;	       /* rows were printed */
 };
-
-static int
-take_window(const char *text, const struct matrix *m, struct matrix_query *out,
-    struct err *err)
-{
-	uint32_t max_s = (uint32_t)(matrix_window_ns(m) / NS_PER_S), s;
-
-	if (num_u32(text, 1, max_s, &s) < 0)
-		return err_set(err,
-		    "window=%.40s: give 1 to %u s, which is what the collector keeps "
-		    "in "
-		    "its matrix (--window)",
-		    text, max_s);
-	out->window_ns = s * NS_PER_S;
-	return 0;
-}
-
-static int
-take_format(const char *text, struct matrix_query *out, struct err *err)
-{
-	out->csv = strcmp(text, "csv") == 0;
-	if (!out->csv && strcmp(text, "json") != 0)
-		return err_set(err, "format=%.40s: give json or csv", text);
-	return 0;
-}
-
-static int
-take_stat(const char *text, struct matrix_query *out, struct err *err)
-{
-	for (unsigned i = 0; i < sizeof(stat_names) / sizeof(stat_names[0]); i++) {
-		if (strcmp(text, stat_names[i]) == 0) {
-			out->stat = i;
-			return 0;
-		}
-	}
-	return err_set(err, "stat=%.40s: give p50, p95, min, mean, max, loss or jitter",
-	    text);
-}
-
-static int
-take_path(const char *text, struct matrix_query *out, struct err *err)
-{
-	out->has_path = strcmp(text, "all") != 0;
-	if (out->has_path && path_parse(text, &out->path) < 0)
-		return err_set(err, "path=%.40s: give hub, direct, public or all",
-		    text);
-	return 0;
-}
-
-int
-api_matrix_query(const struct http_request *request, const struct matrix *m,
-    struct matrix_query *out, struct err *err)
-{
-	bool has_stat = false;
-	int r = 0;
-
-	*out = (struct matrix_query){ .window_ns = DEFAULT_WINDOW_NS };
-	if (out->window_ns > matrix_window_ns(m))
-		out->window_ns = matrix_window_ns(m);
-	for (size_t i = 0; r == 0 && i < request->n_params; i++) {
-		const struct http_param *p = &request->params[i];
-
-		if (strcmp(p->name, "window") == 0) {
-			r = take_window(p->value, m, out, err);
-		} else if (strcmp(p->name, "format") == 0) {
-			r = take_format(p->value, out, err);
-		} else if (strcmp(p->name, "path") == 0) {
-			r = take_path(p->value, out, err);
-		} else if (strcmp(p->name, "stat") == 0) {
-			r = take_stat(p->value, out, err);
-			has_stat = true;
-		} else {
-			r = err_set(err,
-			    "%.40s: not a parameter: give path, window, format or stat",
-			    p->name);
-		}
-	}
-	if (r == 0 && out->csv && !out->has_path)
-		r = err_set(err, "format=csv: give path=hub, direct or public with it");
-	if (r == 0 && !out->csv && has_stat)
-		r = err_set(err, "stat: for format=csv only; JSON has them all");
-	return r;
-}
 
 static void
 print_ms(FILE *f, const char *name, int64_t us)
@@ -118,85 +51,134 @@ print_ms(FILE *f, const char *name, int64_t us)
 	    (long long)(us % US_PER_MS));
 }
 
-/* One row; the destination of the query is in row->peer. */
 static void
-print_row(FILE *f, const struct report_row *row, struct wall last, struct wall now)
+print_sketch(FILE *f, const struct sketch *rtt)
 {
+	fputs(",\"sketch\":[", f);
+	for (size_t i = 0; i < rtt->n; i++)
+		fprintf(f, "%s%u,%u", i ? "," : "", rtt->buckets[i].index,
+		    rtt->buckets[i].count);
+	fputc(']', f);
+}
+
+static void
+print_row(struct view *v, const struct matrix_key *key)
+{
+	const struct mesh_node *nodes = v->job->api->mesh->nodes;
+	const struct report_row *row = &v->row;
 	int64_t p50 = report_quantile_us(row, 0.5);
 	char text[WALL_TEXT_MAX];
+	FILE *f = v->out;
 
-	wall_format(last, text);
-	fprintf(f, "\"dst\":\"%s\",\"path\":\"%s\",\"sent\":%u,\"lost\":%u", row->peer,
-	    path_name(row->path), row->sent, row->lost);
+	wall_format(v->last, text);
+	fprintf(f,
+	    "%s\n{\"src\":\"%s\",\"dst\":\"%s\",\"path\":\"%s\",\"sent\":%u,\"lost\":%"
+	    "u",
+	    v->any ? "," : "", nodes[key->src].name, nodes[key->dst].name,
+	    path_name(key->path), row->sent, row->lost);
 	if (p50 >= 0) {
 		print_ms(f, "min", row->min_us);
 		print_ms(f, "mean", row->mean_us);
 		print_ms(f, "p50", p50);
 		print_ms(f, "p95", report_quantile_us(row, 0.95));
+		print_ms(f, "p99", report_quantile_us(row, 0.99));
 		print_ms(f, "max", row->max_us);
 		print_ms(f, "jitter", row->jitter_us);
+		if (v->job->query.sketch)
+			print_sketch(f, &row->rtt);
 	}
 	fprintf(f, ",\"last\":\"%s\",\"age_s\":%.1f}", text,
-	    (double)(now.ns - last.ns) / (double)NS_PER_S);
+	    (double)(v->job->now.ns - v->last.ns) / (double)NS_PER_S);
+	v->any = true;
+}
+
+static int
+add_report(size_t src, const struct store_report *report, void *ctx)
+{
+	struct view *v = ctx;
+
+	if (reader_stopping(&v->job->job))
+		return -ECANCELED;
+	/* Damage to one body is no reason to withhold the others. */
+	(void)tally_add(v->tally, src, report->body, report->len);
+	return 0;
+}
+
+/* The sums of the sources from src on. */
+static void
+load(struct view *v, size_t src)
+{
+	const struct query *q = &v->job->query;
+	const struct roster *roster = &v->job->api->roster;
+	const size_t n_nodes = roster->mesh->n_nodes;
+	size_t n = TALLY_ROWS_MAX / (n_nodes * PATH_COUNT) + 1;
+	const struct tally_opts opts = { roster, src,
+		n < n_nodes - src ? n : n_nodes - src,
+		q->all_paths ? (1u << PATH_COUNT) - 1 : 1u << q->path };
+	const struct history_query query = { roster, { v->since, q->until }, v->tier,
+		src, opts.n == n_nodes ? 0 : opts.n };
+
+	tally_free(v->tally);
+	v->tally = tally_new(&opts);
+	v->first = src;
+	v->end = src + opts.n;
+	v->error = history_scan(v->store, &query, add_report, v, &v->job->err);
+}
+
+/* Into v->row and v->last.  Sources are asked for in their order. */
+static bool
+look(struct view *v, const struct matrix_key *key)
+{
+	if (!v->store)
+		return matrix_get(v->job->api->matrix, key, v->since, &v->row,
+		    &v->last);
+	if (key->src >= v->end && !v->error)
+		load(v, key->src);
+	return !v->error && tally_get(v->tally, key, &v->row, &v->last);
 }
 
 static void
-print_source(FILE *f, const struct api *api, const struct matrix_query *q, size_t src,
-    struct wall now)
+print_rows(struct view *v)
 {
-	const struct mesh *mesh = api->mesh;
-	struct wall since = { now.ns - q->window_ns }, last;
-	struct report_row row = { 0 };
+	const struct api_job *job = v->job;
+	const size_t n = job->api->mesh->n_nodes;
+	char now[WALL_TEXT_MAX], since[WALL_TEXT_MAX], until[WALL_TEXT_MAX];
 
-	for (size_t i = 0; i < mesh->n_nodes * PATH_COUNT; i++) {
-		const struct matrix_key key = { src, i / PATH_COUNT,
-			(enum path)(i % PATH_COUNT) };
+	wall_format(job->now, now);
+	wall_format(v->since, since);
+	wall_format(job->query.until, until);
+	fprintf(v->out,
+	    "{\"mesh\":\"%s\",\"generated\":\"%s\",\"since\":\"%s\",\"until\":\"%s\","
+	    "\"window_s\":%lld,\"rows\":[",
+	    job->api->mesh->name, now, since, until,
+	    (long long)((job->query.until.ns - v->since.ns) / NS_PER_S));
+	for (size_t src = 0; src < n && !v->error; src++) {
+		if (reader_stopping(&job->job))
+			v->error = -ECANCELED;
+		for (size_t i = 0; i < n * PATH_COUNT && !v->error; i++) {
+			const struct matrix_key key = { src, i / PATH_COUNT,
+				(enum path)(i % PATH_COUNT) };
 
-		if (q->has_path && key.path != q->path)
-			continue;
-		if (!matrix_get(api->matrix, &key, since, &row, &last))
-			continue;
-		memcpy(row.peer, mesh->nodes[key.dst].name, sizeof(row.peer));
-		row.path = key.path;
-		/* A comma after every row, of which the last one is taken back. */
-		fprintf(f, "\n{\"src\":\"%s\",", mesh->nodes[src].name);
-		print_row(f, &row, last, now);
-		fputc(',', f);
+			if ((job->query.all_paths || key.path == job->query.path) &&
+			    look(v, &key))
+				print_row(v, &key);
+		}
 	}
-	sketch_fini(&row.rtt);
+	fputs("]}\n", v->out);
 }
 
-static void
-print_json(FILE *f, const struct api *api, const struct matrix_query *q,
-    struct wall now)
+int64_t
+api_matrix_stat(const struct report_row *row, enum query_stat stat)
 {
-	char text[WALL_TEXT_MAX];
-	long empty;
-
-	wall_format(now, text);
-	fprintf(f, "{\"mesh\":\"%s\",\"generated\":\"%s\",\"window_s\":%lld,\"rows\":[",
-	    api->mesh->name, text, (long long)(q->window_ns / NS_PER_S));
-	empty = ftell(f);
-	for (size_t src = 0; src < api->mesh->n_nodes; src++)
-		print_source(f, api, q, src, now);
-	if (ftell(f) > empty)
-		(void)fseek(f, -1, SEEK_CUR); /* within what was written */
-	fputs("]}\n", f);
-}
-
-/* In us, or parts per million for loss; -1 = unknown. */
-static int64_t
-stat_value(const struct report_row *row, enum stat stat)
-{
-	int64_t p50 = report_quantile_us(row, 0.5);
-
 	if (stat == STAT_LOSS)
-		return (int64_t)row->lost * 1000000 / row->sent;
-	if (p50 < 0)
+		return row->sent ? (int64_t)row->lost * 1000000 / row->sent : -1;
+	if (row->rtt.n == 0)
 		return -1;
 	switch (stat) {
 	case STAT_P95:
 		return report_quantile_us(row, 0.95);
+	case STAT_P99:
+		return report_quantile_us(row, 0.99);
 	case STAT_MIN:
 		return row->min_us;
 	case STAT_MEAN:
@@ -206,16 +188,15 @@ stat_value(const struct report_row *row, enum stat stat)
 	case STAT_JITTER:
 		return row->jitter_us;
 	default:
-		return p50;
+		return report_quantile_us(row, 0.5);
 	}
 }
 
+/* In ms with three decimals, or for loss as a ratio with six. */
 static void
-print_cell(FILE *f, int64_t value, enum stat stat)
+print_number(FILE *f, int64_t value, enum query_stat stat)
 {
-	if (value < 0)
-		return;
-	if (stat == STAT_LOSS) /* a ratio, to the same three decimals and three more */
+	if (stat == STAT_LOSS)
 		fprintf(f, "%lld.%06lld", (long long)(value / 1000000),
 		    (long long)(value % 1000000));
 	else
@@ -223,47 +204,188 @@ print_cell(FILE *f, int64_t value, enum stat stat)
 		    (long long)(value % US_PER_MS));
 }
 
-static void
-print_csv(FILE *f, const struct api *api, const struct matrix_query *q, struct wall now)
+static int64_t
+cell(struct view *v, size_t src, size_t dst)
 {
-	const struct mesh *mesh = api->mesh;
-	struct wall since = { now.ns - q->window_ns }, last;
-	struct report_row row = { 0 };
+	const struct query *q = &v->job->query;
+	const struct matrix_key key = { src, dst, q->path };
 
-	for (size_t i = 0; i < mesh->n_nodes; i++)
-		fprintf(f, ",%s", mesh->nodes[i].name);
-	fputc('\n', f);
-	for (size_t src = 0; src < mesh->n_nodes; src++) {
-		fputs(mesh->nodes[src].name, f);
-		for (size_t dst = 0; dst < mesh->n_nodes; dst++) {
-			const struct matrix_key key = { src, dst, q->path };
-
-			fputc(',', f);
-			if (src == dst)
-				fputc('0', f);
-			else if (matrix_get(api->matrix, &key, since, &row, &last))
-				print_cell(f, stat_value(&row, q->stat), q->stat);
-		}
-		fputc('\n', f);
-	}
-	sketch_fini(&row.rtt);
+	if (src == dst)
+		return 0;
+	return look(v, &key) ? api_matrix_stat(&v->row, q->stat) : -1;
 }
 
-char *
-api_matrix_text(const struct api *api, const struct matrix_query *q, struct wall now,
-    size_t *len, const char **type)
+static void
+print_csv(struct view *v)
 {
-	char *text = NULL;
-	FILE *f = open_memstream(&text, len);
+	const struct mesh *mesh = v->job->api->mesh;
 
-	if (!f)
-		log_die("out of memory");
-	*type = q->csv ? "text/csv" : "application/json";
-	if (q->csv)
-		print_csv(f, api, q, now);
+	for (size_t i = 0; i < mesh->n_nodes; i++)
+		fprintf(v->out, ",%s", mesh->nodes[i].name);
+	fputc('\n', v->out);
+	for (size_t src = 0; src < mesh->n_nodes && !v->error; src++) {
+		fputs(mesh->nodes[src].name, v->out);
+		for (size_t dst = 0; dst < mesh->n_nodes; dst++) {
+			int64_t value = cell(v, src, dst);
+
+			fputc(',', v->out);
+			if (src == dst)
+				fputc('0', v->out);
+			else if (value >= 0)
+				print_number(v->out, value, v->job->query.stat);
+		}
+		fputc('\n', v->out);
+	}
+}
+
+/* What JSON and the binary form have in common, up to the names. */
+static void
+print_heading(struct view *v, FILE *f)
+{
+	const struct api_job *job = v->job;
+	const struct mesh *mesh = job->api->mesh;
+	const bool loss = job->query.stat == STAT_LOSS;
+
+	fprintf(f, "{\"mesh\":\"%s\",\"path\":\"%s\",\"stat\":\"%s\",\"unit\":\"%s\"",
+	    mesh->name, path_name(job->query.path), query_stat_name(job->query.stat),
+	    job->query.format == QUERY_BIN ? loss ? "ppm" : "us"
+	    : loss			   ? "ratio"
+					   : "ms");
+	fputs(",\"names\":[", f);
+	for (size_t i = 0; i < mesh->n_nodes; i++)
+		fprintf(f, "%s\"%s\"", i ? "," : "", mesh->nodes[i].name);
+	fputc(']', f);
+}
+
+static void
+print_square(struct view *v)
+{
+	const size_t n = v->job->api->mesh->n_nodes;
+
+	print_heading(v, v->out);
+	fputs(",\"rows\":[", v->out);
+	for (size_t src = 0; src < n && !v->error; src++) {
+		fputs(src ? ",\n[" : "\n[", v->out);
+		for (size_t dst = 0; dst < n; dst++) {
+			int64_t value = cell(v, src, dst);
+
+			if (dst)
+				fputc(',', v->out);
+			if (src == dst)
+				fputc('0', v->out);
+			else if (value < 0)
+				fputs("null", v->out);
+			else
+				print_number(v->out, value, v->job->query.stat);
+		}
+		fputc(']', v->out);
+	}
+	fputs("]}\n", v->out);
+}
+
+static void
+put_u32(FILE *f, uint32_t v)
+{
+	const unsigned char bytes[4] = { (unsigned char)v, (unsigned char)(v >> 8),
+		(unsigned char)(v >> 16), (unsigned char)(v >> 24) };
+
+	fwrite(bytes, 1, sizeof(bytes), f);
+}
+
+/* meshopt-collector(8) has the layout. */
+static void
+print_binary(struct view *v)
+{
+	const size_t n = v->job->api->mesh->n_nodes;
+	char *heading = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&heading, &len);
+
+	print_heading(v, f);
+	fputc('}', f);
+	(void)fflush(f); /* into memory */
+	for (; len % 4 != 0; (void)fflush(f))
+		fputc(' ', f); /* a Uint32Array must begin at a multiple of four */
+	(void)fclose(f);
+	fputs("MOMX", v->out);
+	put_u32(v->out, (uint32_t)len);
+	fwrite(heading, 1, len, v->out);
+	free(heading);
+	for (size_t src = 0; src < n && !v->error; src++) {
+		for (size_t dst = 0; dst < n; dst++) {
+			int64_t value = cell(v, src, dst);
+
+			put_u32(v->out, value < 0 ? UINT32_MAX : (uint32_t)value);
+		}
+	}
+}
+
+static int
+make(struct api_job *job, struct store *store, FILE *out)
+{
+	const struct query *q = &job->query;
+	struct view v = { .job = job, .out = out };
+	int64_t reach_ns = matrix_window_ns(job->api->matrix);
+
+	v.since = q->since;
+	if (!query_has(q, QUERY_SINCE))
+		v.since.ns = job->now.ns - q->window_ns;
+	if (query_has(q, QUERY_UNTIL) || v.since.ns < job->now.ns - reach_ns) {
+		v.store = store;
+		v.tier = history_tier(q->until.ns - v.since.ns);
+		v.since = history_align(v.since, v.tier);
+		if (!store)
+			return err_code(&job->err, EIO, "the store cannot be read");
+	}
+	if (q->format == QUERY_CSV)
+		print_csv(&v);
+	else if (q->format == QUERY_BIN)
+		print_binary(&v);
+	else if (query_has(q, QUERY_STAT))
+		print_square(&v);
 	else
-		print_json(f, api, q, now);
-	if (fclose(f) != 0)
-		log_die("out of memory");
-	return text;
+		print_rows(&v);
+	tally_free(v.tally);
+	sketch_fini(&v.row.rtt);
+	return v.error;
+}
+
+/* What goes together. */
+static int
+check(const struct query *q, struct err *err)
+{
+	const char *square = q->format == QUERY_CSV	? "format=csv"
+			     : q->format == QUERY_BIN	? "format=bin"
+			     : query_has(q, QUERY_STAT) ? "stat"
+							: NULL;
+
+	if (square && q->all_paths)
+		return err_set(err,
+		    "%s: one figure a cell: give path=hub, direct or public with it",
+		    square);
+	if (square && q->sketch)
+		return err_set(err, "sketch=1: for JSON without stat only");
+	return 0;
+}
+
+void
+api_matrix_get(struct api *api, struct http_request *request)
+{
+	const struct query_rules rules = { "matrix", PARAMS, FORMATS,
+		matrix_window_ns(api->matrix) };
+	struct api_job job = { .api = api, .request = request, .now = clock_wall() };
+	struct query *q = &job.query;
+	struct err err;
+
+	if (query_parse(request, &rules, job.now, q, &err) < 0 || check(q, &err) < 0) {
+		api_reply_error(request, 400, err.text);
+		return;
+	}
+	if (!query_has(q, QUERY_WINDOW))
+		q->window_ns = DEFAULT_WINDOW_NS < rules.window_max_ns
+				   ? DEFAULT_WINDOW_NS
+				   : rules.window_max_ns;
+	job.type = query_media_type(q->format);
+	job.make = make;
+	api_reply_job(&job);
 }

@@ -19,6 +19,14 @@ head_add(struct head *head, const char *name, const char *value)
 			head->n_encoding++; /* any other coding is one too many */
 	} else if (strcasecmp(name, "Content-Type") == 0) {
 		head->content_type = value;
+	} else if (strcasecmp(name, "Accept") == 0) {
+		head->accept = value;
+	} else if (strcasecmp(name, "Accept-Encoding") == 0) {
+		head->accept_encoding = value;
+	} else if (strcasecmp(name, "If-None-Match") == 0) {
+		head->if_none_match = value;
+	} else if (strcasecmp(name, "User-Agent") == 0) {
+		head->user_agent = value;
 	}
 }
 

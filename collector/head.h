@@ -14,7 +14,9 @@
 /* All zero is a request without headers. */
 struct head {
 	unsigned n_host, n_length, n_encoding;
-	const char *content_type, *length; /* borrowed; NULL = not there */
+	/* Borrowed; NULL = not there.  Of those that may come twice, the last. */
+	const char *content_type, *length;
+	const char *accept, *accept_encoding, *if_none_match, *user_agent;
 };
 
 /* value may be NULL. */

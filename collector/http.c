@@ -45,7 +45,7 @@
 #define BODIES_MAX   ((size_t)96 * 1024 * 1024)
 #define BUSY_RETRY_S 5u
 
-#define TOO_LARGE "the body is larger than a report may be: send fewer rows"
+#define TOO_LARGE "the body is larger than this address takes: send fewer rows"
 
 struct http {
 	struct http_opts opts;
@@ -62,6 +62,7 @@ struct request {
 	struct MHD_Connection *connection;
 	struct http_response response;
 	struct body body;
+	size_t body_max;  /* of the path asked for */
 	size_t seen;	  /* bytes of the body that came, kept or not */
 	unsigned refused; /* status; the body is then thrown away */
 	bool close;	  /* the connection cannot be trusted after this */
@@ -78,6 +79,20 @@ refuse(struct request *r, unsigned status, const char *detail)
 	r->response.retry_after_s = status == 503 ? BUSY_RETRY_S : 0;
 	r->http->opts.refusal(&r->response, detail);
 	body_fini(&r->body, &r->http->budget);
+}
+
+/* no-cache: to be kept, and asked about each time (RFC 9111, 5.2.2.4). */
+static void
+add_cache_headers(struct MHD_Response *out, const struct http_response *in)
+{
+	(void)MHD_add_response_header(out, "Cache-Control",
+	    in->etag[0] ? "no-cache" : "no-store");
+	if (in->etag[0])
+		(void)MHD_add_response_header(out, "ETag", in->etag);
+	if (in->gzip)
+		(void)MHD_add_response_header(out, "Content-Encoding", "gzip");
+	if (in->negotiated)
+		(void)MHD_add_response_header(out, "Vary", "Accept, Accept-Encoding");
 }
 
 static enum MHD_Result
@@ -106,8 +121,10 @@ send_response(struct request *r)
 	}
 	if (r->close)
 		(void)MHD_add_response_header(out, "Connection", "close");
-	(void)MHD_add_response_header(out, "Cache-Control", "no-store");
+	add_cache_headers(out, in);
 	(void)MHD_add_response_header(out, "X-Content-Type-Options", "nosniff");
+	for (const struct http_header *h = in->more; h && h->name; h++)
+		(void)MHD_add_response_header(out, h->name, h->value);
 	ok = MHD_queue_response(r->connection, in->status, out);
 	MHD_destroy_response(out);
 	return ok;
@@ -144,14 +161,14 @@ check_head(struct request *r, const struct head *head)
 	if (fault) {
 		r->close = true;
 		refuse(r, 400, fault);
-	} else if (head_longer(head, (uint32_t)r->http->opts.body_max)) {
+	} else if (head_longer(head, (uint32_t)r->body_max)) {
 		r->close = head_longer(head, DRAIN_MAX);
 		refuse(r, 413, TOO_LARGE);
 	}
 }
 
 static struct request *
-begin(struct http *h, struct MHD_Connection *connection)
+begin(struct http *h, struct MHD_Connection *connection, const char *path)
 {
 	struct request *r = mem_alloc(sizeof(*r));
 	const union MHD_ConnectionInfo *info =
@@ -160,12 +177,18 @@ begin(struct http *h, struct MHD_Connection *connection)
 
 	r->http = h;
 	r->connection = connection;
+	r->body_max = h->opts.body_max(path);
+	assert(r->body_max <= DRAIN_MAX);
 	if (info && info->client_addr)
 		(void)addr_from_sockaddr(info->client_addr, &r->head.peer);
 	/* Both return how many there are, which the callbacks count better. */
 	(void)MHD_get_connection_values(connection, MHD_HEADER_KIND, on_header, &head);
 	(void)MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, on_param, r);
 	r->head.content_type = head.content_type;
+	r->head.accept = head.accept;
+	r->head.accept_encoding = head.accept_encoding;
+	r->head.if_none_match = head.if_none_match;
+	r->head.user_agent = head.user_agent;
 	check_head(r, &head);
 	return r;
 }
@@ -182,7 +205,7 @@ collect(struct request *r, const char *piece, size_t n)
 	r->seen += n;
 	if (r->refused)
 		return true;
-	error = body_add(&r->body, &h->budget, h->opts.body_max, piece, n);
+	error = body_add(&r->body, &h->budget, r->body_max, piece, n);
 	if (error == -EFBIG)
 		refuse(r, 413, TOO_LARGE);
 	else if (error)
@@ -215,7 +238,7 @@ on_request(void *ctx, struct MHD_Connection *connection, const char *url,
 
 	(void)version;
 	if (!r) {
-		*state = r = begin(ctx, connection);
+		*state = r = begin(ctx, connection, url);
 		if (!r->refused || !r->close)
 			return MHD_YES;
 		dispatch(r, method, url);
@@ -287,7 +310,6 @@ http_new(const struct http_opts *opts, struct err *err)
 {
 	struct http *h = mem_alloc(sizeof(*h));
 
-	assert(opts->body_max <= DRAIN_MAX);
 	h->opts = *opts;
 	h->budget.max = BODIES_MAX;
 	h->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME |

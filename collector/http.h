@@ -8,6 +8,7 @@
 #ifndef COLLECTOR_HTTP_H
 #define COLLECTOR_HTTP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,6 +16,7 @@
 #include "common/err.h"
 
 #define HTTP_PARAMS_MAX 16
+#define HTTP_ETAG_MAX	32
 
 struct ev_loop;
 struct http;
@@ -27,7 +29,9 @@ struct http_param {
 struct http_request {
 	const char *method,
 	    *path; /* as sent; the path unescaped and without its query */
-	const char *content_type; /* NULL = not said */
+	/* NULL = not said */
+	const char *content_type, *accept, *accept_encoding, *if_none_match,
+	    *user_agent;
 	const uint8_t *body;
 	size_t len;
 	struct addr peer;
@@ -40,8 +44,17 @@ struct http_response {
 	const char *type; /* static; NULL with an empty body */
 	char *body;	  /* taken over, from malloc(); NULL = empty */
 	size_t len;
-	const char *allow;	/* static; the Allow header, or NULL */
-	unsigned retry_after_s; /* the Retry-After header, 0 = none */
+	const char *allow;	  /* static; the Allow header, or NULL */
+	unsigned retry_after_s;	  /* the Retry-After header, 0 = none */
+	char etag[HTTP_ETAG_MAX]; /* with its quotes; "" = none, and never cached */
+	bool gzip;		  /* the body is */
+	bool negotiated;	  /* another Accept, or Accept-Encoding, gets another */
+	const struct http_header *more; /* static; further headers, to one whose name
+					   is NULL; or NULL */
+};
+
+struct http_header {
+	const char *name, *value;
 };
 
 /* Must reply once to each request, before it returns or later in the same thread. */
@@ -50,7 +63,8 @@ typedef void http_handler(struct http_request *request, void *ctx);
 struct http_opts {
 	struct ev_loop *loop; /* borrowed */
 	int listen_fd;	      /* taken over if http_new() succeeds */
-	size_t body_max;      /* bytes of a request's body */
+	/* Bytes that the body of a request to this path may have. */
+	size_t (*body_max)(const char *path);
 	http_handler *handler;
 	/* Makes the body of a refusal, so that all errors of a server look alike. */
 	void (*refusal)(struct http_response *response, const char *detail);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * meshopt-collector: puts the parts together, runs the loop, and takes them apart
- * again. Two threads: the loop, and the writer that owns the store.
+ * again. Three threads: the loop, the writer that owns the store, and the reader that
+ * has a second handle of it.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -20,6 +21,7 @@
 #include "collector/http.h"
 #include "collector/listen.h"
 #include "collector/options.h"
+#include "collector/reader.h"
 #include "collector/store.h"
 #include "collector/writer.h"
 
@@ -29,23 +31,26 @@
 /* The answers to what was committed last; the writer itself takes as long as it takes.
  */
 #define STOP_LIMIT_MS 500
+/* For those who wait for a plan; they ask for whole seconds. */
+#define TICK_S 1.
 
 struct collector {
 	struct options options;
 	struct mesh *mesh;
 	struct api api;
 	struct upkeep_keep keep;
-	struct store *store; /* until the writer has it */
+	struct store *store, *read_store; /* until writer and reader have them */
 	struct writer *writer;
+	struct reader *reader;
 	struct http *http;
 	struct ev_loop *loop;
 	struct ev_async done;
-	struct ev_timer expire;
+	struct ev_timer expire, tick;
 	struct ev_signal term, interrupt;
 	int listen_fd;
 };
 
-/* On the writer's thread: ev_async_send() is the one call of libev made for that. */
+/* On the other threads: ev_async_send() is the one call of libev made for that. */
 static void
 wake(void *ctx)
 {
@@ -62,6 +67,17 @@ on_done(struct ev_loop *loop, struct ev_async *async, int events)
 	(void)loop;
 	(void)events;
 	writer_poll(c->writer);
+	reader_poll(c->reader);
+}
+
+static void
+on_tick(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+	struct collector *c = timer->data;
+
+	(void)loop;
+	(void)events;
+	api_tick(&c->api, clock_mono());
 }
 
 static void
@@ -87,11 +103,13 @@ watch(struct collector *c)
 {
 	ev_async_init(&c->done, on_done);
 	ev_timer_init(&c->expire, on_expire, 0., EXPIRE_EVERY_S);
+	ev_timer_init(&c->tick, on_tick, TICK_S, TICK_S);
 	ev_signal_init(&c->term, on_signal, SIGTERM);
 	ev_signal_init(&c->interrupt, on_signal, SIGINT);
-	c->done.data = c->expire.data = c;
+	c->done.data = c->expire.data = c->tick.data = c;
 	ev_async_start(c->loop, &c->done);
 	ev_timer_start(c->loop, &c->expire);
+	ev_timer_start(c->loop, &c->tick);
 	ev_signal_start(c->loop, &c->term);
 	ev_signal_start(c->loop, &c->interrupt);
 }
@@ -101,6 +119,7 @@ unwatch(struct collector *c)
 {
 	ev_async_stop(c->loop, &c->done);
 	ev_timer_stop(c->loop, &c->expire);
+	ev_timer_stop(c->loop, &c->tick);
 	ev_signal_stop(c->loop, &c->term);
 	ev_signal_stop(c->loop, &c->interrupt);
 }
@@ -135,6 +154,9 @@ open_store(struct collector *c, struct err *err)
 
 	if (r < 0)
 		return r;
+	r = store_sqlite.open(c->options.db, STORE_READ, &c->read_store, err);
+	if (r < 0)
+		return r;
 	r = api_refill(&c->api, c->store, clock_wall(), &skipped, err);
 	if (r == 0 && skipped > 0)
 		log_warnx("%s: %zu stored reports are of nodes that left the mesh, or "
@@ -148,7 +170,7 @@ start(struct collector *c, struct err *err)
 {
 	struct http_opts http = {
 		.loop = c->loop,
-		.body_max = REPORT_BYTES_MAX,
+		.body_max = api_body_max,
 		.handler = api_handle,
 		.refusal = api_refusal,
 		.ctx = &c->api,
@@ -159,6 +181,8 @@ start(struct collector *c, struct err *err)
 		return r;
 	options_keep(&c->options, c->mesh->n_nodes, &c->keep);
 	api_init(&c->api, c->mesh, c->options.window_ns);
+	c->api.overlay_only = c->options.overlay_only;
+	c->api.metrics_pairs = c->options.metrics_pairs;
 	r = open_listener(c, err);
 	if (r == 0)
 		r = open_store(c, err);
@@ -166,7 +190,8 @@ start(struct collector *c, struct err *err)
 		return r;
 	watch(c);
 	c->writer = c->api.writer = writer_new(c->store, wake, c);
-	c->store = NULL;
+	c->reader = c->api.reader = reader_new(c->read_store, wake, c);
+	c->store = c->read_store = NULL;
 	http.listen_fd = c->listen_fd;
 	c->http = http_new(&http, err);
 	if (!c->http)
@@ -181,12 +206,17 @@ stop(struct collector *c)
 {
 	if (c->http)
 		http_quiesce(c->http);
-	if (c->writer)
-		writer_stop(c->writer); /* everybody who waits gets an answer */
+	if (c->writer) { /* everybody who waits gets an answer */
+		writer_stop(c->writer);
+		reader_stop(c->reader);
+		api_stop(&c->api);
+	}
 	http_free(c->http, STOP_LIMIT_MS);
 	if (c->writer)
 		unwatch(c);
+	reader_free(c->reader); /* first: the last one to close folds the WAL */
 	writer_free(c->writer);
+	store_sqlite.close(c->read_store);
 	store_sqlite.close(c->store);
 	if (c->listen_fd >= 0)
 		(void)close(c->listen_fd); /* nothing was accepted */

@@ -2,6 +2,7 @@
 #include "collector/nodes.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* A report may be a window late by its nature, and one may be lost. */
 #define LATE_WINDOWS 3
@@ -24,9 +25,11 @@ count_seq(struct node_state *node, const struct report *r)
 {
 	if (r->seq > node->last_seq) {
 		node->missing += r->seq - node->last_seq - 1;
+		node->gaps_seen += r->seq - node->last_seq - 1;
 		node->last_seq = r->seq;
 	} else if (r->seq < node->first_seq) {
 		node->missing += node->first_seq - r->seq - 1;
+		node->gaps_seen += node->first_seq - r->seq - 1;
 		node->first_seq = r->seq;
 	} else if (node->missing > 0) {
 		node->missing--;
@@ -86,4 +89,46 @@ nodes_state_name(const struct node_state *node, struct wall now)
 	if (now.ns - (node->start.ns + length_ns) > LATE_WINDOWS * length_ns)
 		return "late";
 	return "reporting";
+}
+
+void
+nodes_version(struct node_state *node, const char *user_agent)
+{
+	static const char program[] = "meshopt-prober/";
+	static const char set[] = "abcdefghijklmnopqrstuvwxyz"
+				  "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.+~_-";
+	const char *version;
+	size_t n;
+
+	if (!user_agent || strncmp(user_agent, program, strlen(program)) != 0)
+		return;
+	version = user_agent + strlen(program);
+	n = strspn(version, set);
+	if (n == 0 || n >= sizeof(node->version))
+		return;
+	memcpy(node->version, version, n);
+	node->version[n] = '\0';
+}
+
+bool
+nodes_why_silent(const struct node_state *node, struct wall now, struct err *why)
+{
+	const char *state = nodes_state_name(node, now);
+	bool refused = node->refused && node->refused_at.ns > node->start.ns;
+
+	if (strcmp(state, "reporting") == 0)
+		return false;
+	if (refused)
+		(void)err_set(why, "its reports are refused: %s", node->reason);
+	else if (!node->seen)
+		(void)err_set(why,
+		    "no report of it is known: is meshopt-prober running there, and "
+		    "can it reach this collector?");
+	else
+		(void)err_set(why,
+		    "no report for %lld s: is meshopt-prober running there, and its "
+		    "way to this collector up?",
+		    (long long)((now.ns - node->start.ns) / NS_PER_S) -
+			(long long)(node->length_ms / 1000));
+	return true;
 }

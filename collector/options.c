@@ -19,6 +19,9 @@
 #define WINDOW_MIN_NS	  (10 * NS_PER_S)
 #define WINDOW_MAX_NS	  (3600 * NS_PER_S)
 #define HTTP_PORT	  80
+/* Fifty nodes, of which a Prometheus takes 25,000 series. */
+#define DEFAULT_METRICS_PAIRS 2500
+#define METRICS_PAIRS_MAX     1000000
 
 static const char usage[] =
     "usage: meshopt-collector [options]\n"
@@ -35,6 +38,8 @@ static const char usage[] =
     "                      keep reports, 5-minute and hourly roll-ups for so long\n"
     "                      (24h,30d,400d; less above 300 nodes)\n"
     "  --window TIME       how far back the matrix reaches (5m)\n"
+    "  --overlay-only      answer GET to nodes of the mesh alone\n"
+    "  --metrics-pairs N   a series for each pair in /metrics up to so many (2500)\n"
     "  -v, --verbose       say more\n"
     "      --version, --help\n";
 
@@ -45,6 +50,8 @@ enum {
 	OPT_DEVICE,
 	OPT_KEEP,
 	OPT_WINDOW,
+	OPT_OVERLAY_ONLY,
+	OPT_METRICS_PAIRS,
 	OPT_VERSION,
 	OPT_HELP
 };
@@ -56,6 +63,8 @@ static const struct option longopts[] = {
 	{ "device", required_argument, NULL, OPT_DEVICE },
 	{ "keep", required_argument, NULL, OPT_KEEP },
 	{ "window", required_argument, NULL, OPT_WINDOW },
+	{ "overlay-only", no_argument, NULL, OPT_OVERLAY_ONLY },
+	{ "metrics-pairs", required_argument, NULL, OPT_METRICS_PAIRS },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -151,6 +160,13 @@ take(struct options *o, int option)
 		    o->window_ns < WINDOW_MIN_NS || o->window_ns > WINDOW_MAX_NS)
 			return wrong("--window", optarg, "give a time from 10s to 1h");
 		return OPTIONS_RUN;
+	case OPT_OVERLAY_ONLY:
+		o->overlay_only = true;
+		return OPTIONS_RUN;
+	case OPT_METRICS_PAIRS:
+		if (num_u32(optarg, 0, METRICS_PAIRS_MAX, &o->metrics_pairs) < 0)
+			return wrong("--metrics-pairs", optarg, "give a number");
+		return OPTIONS_RUN;
 	case 'v':
 		o->verbose = true;
 		return OPTIONS_RUN;
@@ -176,6 +192,7 @@ options_parse(struct options *o, int argc, char **argv)
 	*o = (struct options){
 		.mesh = MESH_DEFAULT_PATH,
 		.window_ns = DEFAULT_WINDOW_NS,
+		.metrics_pairs = DEFAULT_METRICS_PAIRS,
 	};
 	while (r == OPTIONS_RUN &&
 	       (option = getopt_long(argc, argv, "v", longopts, NULL)) != -1)

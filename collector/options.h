@@ -21,6 +21,8 @@ struct options {
 	const char *device;	 /* NULL = see options_listen() */
 	struct upkeep_keep keep; /* 0 = see options_keep() */
 	int64_t window_ns;
+	bool overlay_only;	/* GET is for nodes of the mesh alone */
+	uint32_t metrics_pairs; /* ordered pairs that have series of their own */
 	bool verbose;
 };
 

@@ -21,8 +21,17 @@
 /* One transaction: bounds the wait of the first job in it, and the size of the WAL.  At
  * 40 kB a report it is as fast as 1,024 and the slowest answer comes sooner. */
 #define BATCH_MAX 256
+/* Tasks that may wait: events of each node, at once. */
+#define TASKS_MAX  1024
+#define BUCKET0_US INT64_C(500)
+
 struct list {
 	struct writer_job *head, **tail;
+	size_t n;
+};
+
+struct tasks {
+	struct writer_task *head, **tail;
 	size_t n;
 };
 
@@ -36,6 +45,8 @@ struct writer {
 	pthread_mutex_t mutex;
 	pthread_cond_t work;
 	struct list queue, finished;
+	struct tasks tasks, tasks_done;
+	struct writer_stats stats;
 	bool stopping, failing;
 	bool expiring;
 	struct upkeep_keep keep;
@@ -74,6 +85,51 @@ list_take(struct list *l)
 	return job;
 }
 
+static void
+tasks_init(struct tasks *t)
+{
+	*t = (struct tasks){ .tail = &t->head };
+}
+
+static void
+tasks_add(struct tasks *t, struct writer_task *task)
+{
+	task->next = NULL;
+	*t->tail = task;
+	t->tail = &task->next;
+	t->n++;
+}
+
+static struct writer_task *
+tasks_take(struct tasks *t)
+{
+	struct writer_task *task = t->head;
+
+	t->head = task->next;
+	if (!t->head)
+		t->tail = &t->head;
+	t->n--;
+	return task;
+}
+
+int64_t
+writer_bound_us(unsigned bucket)
+{
+	return BUCKET0_US << bucket;
+}
+
+/* With the mutex held. */
+static void
+note_time(struct writer *w, int64_t ns)
+{
+	unsigned i = 0;
+
+	while (i < WRITER_BUCKETS && ns > writer_bound_us(i) * NS_PER_US)
+		i++;
+	w->stats.commits[i]++;
+	w->stats.commit_ns += ns;
+}
+
 /* With the mutex held. */
 static void
 note_result(struct writer *w, int error, const struct err *err)
@@ -89,6 +145,7 @@ static void
 commit(struct writer *w, struct list *jobs)
 {
 	struct err err = { "" };
+	struct mono begin = clock_mono();
 	size_t n = 0;
 	int error;
 
@@ -97,12 +154,26 @@ commit(struct writer *w, struct list *jobs)
 	error = w->store->ops->put_reports(w->store, w->batch, n, &err);
 	pthread_mutex_lock(&w->mutex);
 	note_result(w, error, &err);
+	note_time(w, mono_diff(clock_mono(), begin));
 	while (jobs->head) {
 		struct writer_job *job = list_take(jobs);
 
 		job->error = error;
 		list_add(&w->finished, job);
 	}
+	pthread_mutex_unlock(&w->mutex);
+	w->wake(w->ctx);
+}
+
+static void
+run_task(struct writer *w, struct writer_task *task)
+{
+	struct err err = { "" };
+
+	task->error = task->run(task, w->store, &err);
+	pthread_mutex_lock(&w->mutex);
+	note_result(w, task->error, &err);
+	tasks_add(&w->tasks_done, task);
 	pthread_mutex_unlock(&w->mutex);
 	w->wake(w->ctx);
 }
@@ -126,23 +197,27 @@ writer_main(void *arg)
 	struct writer *w = arg;
 	struct list jobs;
 	struct wall now;
+	struct writer_task *task;
 	bool expiring;
 
 	for (;;) {
 		list_init(&jobs);
 		pthread_mutex_lock(&w->mutex);
-		while (!w->queue.n && !w->expiring && !w->stopping)
+		while (!w->queue.n && !w->tasks.n && !w->expiring && !w->stopping)
 			pthread_cond_wait(&w->work, &w->mutex);
 		while (w->queue.n && jobs.n < BATCH_MAX)
 			list_add(&jobs, list_take(&w->queue));
+		task = w->tasks.n ? tasks_take(&w->tasks) : NULL;
 		expiring = w->expiring && !w->stopping;
 		now = w->now;
 		w->upkeep.keep = w->keep;
 		pthread_mutex_unlock(&w->mutex);
-		if (!jobs.n && !expiring)
+		if (!jobs.n && !task && !expiring)
 			return NULL; /* stopping, and nothing is left */
 		if (jobs.n)
 			commit(w, &jobs);
+		if (task)
+			run_task(w, task);
 		if (expiring)
 			upkeep(w, now);
 	}
@@ -160,6 +235,8 @@ writer_new(struct store *store, writer_wake_cb *wake, void *ctx)
 	w->ctx = ctx;
 	list_init(&w->queue);
 	list_init(&w->finished);
+	tasks_init(&w->tasks);
+	tasks_init(&w->tasks_done);
 	pthread_mutex_init(&w->mutex, NULL);
 	pthread_cond_init(&w->work, NULL);
 	/* Signals belong to the loop, which libev's handlers must interrupt. */
@@ -192,15 +269,51 @@ writer_submit(struct writer *w, struct writer_job *job)
 	return r;
 }
 
+int
+writer_do(struct writer *w, struct writer_task *task)
+{
+	int r = 0;
+
+	assert(task->run && task->done);
+	pthread_mutex_lock(&w->mutex);
+	if (w->stopping)
+		r = -ESHUTDOWN;
+	else if (w->tasks.n >= TASKS_MAX)
+		r = -EAGAIN;
+	else
+		tasks_add(&w->tasks, task);
+	if (r == 0)
+		pthread_cond_signal(&w->work);
+	pthread_mutex_unlock(&w->mutex);
+	return r;
+}
+
+void
+writer_get_stats(struct writer *w, struct writer_stats *out)
+{
+	pthread_mutex_lock(&w->mutex);
+	*out = w->stats;
+	pthread_mutex_unlock(&w->mutex);
+}
+
 void
 writer_poll(struct writer *w)
 {
 	struct writer_job *job;
+	struct writer_task *task;
 
 	pthread_mutex_lock(&w->mutex);
 	job = w->finished.head;
 	list_init(&w->finished);
+	task = w->tasks_done.head;
+	tasks_init(&w->tasks_done);
 	pthread_mutex_unlock(&w->mutex);
+	while (task) {
+		struct writer_task *next = task->next; /* done may free the task */
+
+		task->done(task);
+		task = next;
+	}
 	while (job) {
 		struct writer_job *next = job->next; /* done may free the job */
 

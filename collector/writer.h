@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/clock.h"
 
@@ -33,6 +34,25 @@ struct writer_job {
 	struct writer_job *next; /* the writer's */
 };
 
+/*
+ * Something else to write than reports: run is called on the writer's thread, between
+ * two batches, in the order of submission; done on the loop's, with error set to what
+ * run returned (0, or -errno and err).
+ */
+struct writer_task {
+	int (*run)(struct writer_task *task, struct store *store, struct err *err);
+	void (*done)(struct writer_task *task);
+	int error;
+	struct writer_task *next; /* the writer's */
+};
+
+#define WRITER_BUCKETS 14
+/* Commits of reports so far, by how long they took. */
+struct writer_stats {
+	uint64_t commits[WRITER_BUCKETS + 1]; /* the last one: longer than all */
+	int64_t commit_ns;		      /* all together */
+};
+
 struct writer *writer_new(struct store *store, writer_wake_cb *wake, void *ctx);
 
 /*
@@ -41,7 +61,14 @@ struct writer *writer_new(struct store *store, writer_wake_cb *wake, void *ctx);
  */
 int writer_submit(struct writer *w, struct writer_job *job);
 
-/* Call done for every job that is finished. */
+/* As writer_submit(). */
+int writer_do(struct writer *w, struct writer_task *task);
+
+void writer_get_stats(struct writer *w, struct writer_stats *out);
+/* Upper bound of a bucket: 0.5 ms, and twice as much each. */
+int64_t writer_bound_us(unsigned bucket);
+
+/* Call done for every job and task that is finished. */
 void writer_poll(struct writer *w);
 
 /* Start the store's housekeeping, in small steps between batches. */

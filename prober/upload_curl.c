@@ -2,6 +2,7 @@
 #include "prober/upload_curl.h"
 
 #include "common/report.h"
+#include "common/version.h"
 
 #define CONNECT_TIMEOUT_MS 5000L
 #define REQUEST_TIMEOUT_MS 15000L /* a slow disk under the collector's commit */
@@ -37,6 +38,10 @@ upload_curl_options(CURL *c, const char *url, struct curl_slist *headers,
 		rc = curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
 	if (rc == CURLE_OK)
 		rc = curl_easy_setopt(c, CURLOPT_URL, url);
+	/* Tells the collector which version runs where. */
+	if (rc == CURLE_OK)
+		rc = curl_easy_setopt(c, CURLOPT_USERAGENT,
+		    "meshopt-prober/" MESHOPT_VERSION);
 	/* The collector knows us by our address, which a proxy would replace. */
 	if (rc == CURLE_OK)
 		rc = curl_easy_setopt(c, CURLOPT_NOPROXY, "*");
