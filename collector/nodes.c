@@ -79,16 +79,20 @@ nodes_gaps(const struct node_state *node)
 	return node->gaps + node->missing;
 }
 
-const char *
-nodes_state_name(const struct node_state *node, struct wall now)
+static bool
+is_late(const struct node_state *node, struct wall now)
 {
 	int64_t length_ns = node->length_ms * NS_PER_MS;
 
+	return now.ns - (node->start.ns + length_ns) > LATE_WINDOWS * length_ns;
+}
+
+const char *
+nodes_state_name(const struct node_state *node, struct wall now)
+{
 	if (!node->seen)
 		return "never";
-	if (now.ns - (node->start.ns + length_ns) > LATE_WINDOWS * length_ns)
-		return "late";
-	return "reporting";
+	return is_late(node, now) ? "late" : "reporting";
 }
 
 void
@@ -113,10 +117,9 @@ nodes_version(struct node_state *node, const char *user_agent)
 bool
 nodes_why_silent(const struct node_state *node, struct wall now, struct err *why)
 {
-	const char *state = nodes_state_name(node, now);
 	bool refused = node->refused && node->refused_at.ns > node->start.ns;
 
-	if (strcmp(state, "reporting") == 0)
+	if (node->seen && !is_late(node, now))
 		return false;
 	if (refused)
 		(void)err_set(why, "its reports are refused: %s", node->reason);

@@ -11,6 +11,10 @@
 #include "optimizer/fetch.h"
 #include "optimizer/matrix_csv.h"
 
+/* As the collector's default. */
+#define DEFAULT_WINDOW_S 300
+#define AGO_MAX		 24
+
 bool
 input_option(struct input_opts *opts, int option, const char *value)
 {
@@ -197,12 +201,27 @@ reorder(struct matrix **m, const struct instance *in, const char *path, struct e
 	return r;
 }
 
-static int
-measure_fetch(const struct input_opts *opts, struct input *in, struct err *err)
+/*
+ * So long ago, for the collector: a time needs a unit there, and is no more than
+ * 100,000 of them.
+ */
+static void
+ago(int64_t ns, char text[AGO_MAX])
 {
-	const char *base = opts->collector ? opts->collector : in->mesh->collector;
-	char path[64];
-	int64_t window_ns = 300 * NS_PER_S; /* as the collector's default */
+	long long s = (ns + NS_PER_S - 1) / NS_PER_S;
+
+	if (s <= 100000)
+		(void)snprintf(text, AGO_MAX, "%llds", s); /* fits, and below */
+	else
+		(void)snprintf(text, AGO_MAX, "%lldm", (s + 59) / 60);
+}
+
+static int
+measure_fetch(const struct input_opts *opts, const struct mesh *mesh, const char *query,
+    struct measure **out, struct err *err)
+{
+	const char *base = opts->collector ? opts->collector : mesh->collector;
+	char path[128];
 	struct err why;
 	size_t len;
 	char *text;
@@ -212,22 +231,53 @@ measure_fetch(const struct input_opts *opts, struct input *in, struct err *err)
 		return err_set(err,
 		    "mesh %s names no Collector; --collector URL or --rtt "
 		    "FILE says where the figures come from",
-		    in->mesh->name);
-	if (opts->since)
-		(void)num_duration(opts->since, &window_ns); /* input_check() has */
-	(void)snprintf(path, sizeof(path), "/api/v1/matrix?window=%lld",
-	    (long long)((window_ns + NS_PER_S - 1) / NS_PER_S)); /* fits */
+		    mesh->name);
+	(void)snprintf(path, sizeof(path), "/api/v1/matrix?%s", query); /* fits */
 	text = fetch(base, path, &len, err);
 	if (!text)
 		return -EIO;
-	r = measure_from_json(text, len, &in->measure, &why);
+	r = measure_from_json(text, len, out, &why);
 	if (r < 0)
 		r = err_set(err, "%s: %s; is that meshopt-collector?", base, why.text);
 	free(text);
-	if (r == 0 && strcmp(in->measure->mesh, in->mesh->name))
+	if (r == 0 && strcmp((*out)->mesh, mesh->name))
 		r = err_set(err, "%s collects for mesh %s, the mesh file is that of %s",
-		    base, in->measure->mesh, in->mesh->name);
+		    base, (*out)->mesh, mesh->name);
 	return r;
+}
+
+/* The window that was asked for; the sketches say how sure a figure is. */
+static int
+measure_now(const struct input_opts *opts, struct input *in, struct err *err)
+{
+	char query[64], since[AGO_MAX];
+	int64_t ns;
+
+	if (opts->since) {
+		(void)num_duration(opts->since, &ns); /* input_check() has */
+		ago(ns, since);
+		(void)snprintf(query, sizeof(query), "since=%s&sketch=1", since);
+	} else {
+		(void)snprintf(query, sizeof(query), "window=%d&sketch=1",
+		    DEFAULT_WINDOW_S);
+	}
+	return measure_fetch(opts, in->mesh, query, &in->measure, err);
+}
+
+int
+input_before(const struct input_opts *opts, const struct input *in,
+    struct measure **out, struct err *err)
+{
+	char query[96], since[AGO_MAX], until[AGO_MAX];
+	int64_t ns;
+
+	*out = NULL;
+	(void)num_duration(opts->since, &ns); /* input_check() has */
+	ago(2 * ns, since);
+	ago(ns, until);
+	(void)snprintf(query, sizeof(query), "since=%s&until=%s", since,
+	    until); /* fits */
+	return measure_fetch(opts, in->mesh, query, out, err);
 }
 
 /* The collector's rows as one matrix a path, by the median. */
@@ -338,7 +388,7 @@ input_load(const struct input_opts *opts, struct input *in, struct err *err)
 	if (r == 0 && opts->rtt)
 		r = reorder(public, in->instance, opts->rtt, err);
 	if (r == 0 && !opts->rtt)
-		r = measure_fetch(opts, in, err);
+		r = measure_now(opts, in, err);
 	for (enum path p = 0; r == 0 && !opts->rtt && p < PATH_COUNT; p++)
 		in->by_path[p] = matrix_new(in->instance->n_nodes);
 	if (r == 0 && !opts->rtt)

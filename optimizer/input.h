@@ -60,6 +60,12 @@ int input_check(const struct input_opts *opts, struct err *err);
  * input_fini() is right after a failure too.
  */
 int input_load(const struct input_opts *opts, struct input *in, struct err *err);
+/*
+ * What was measured in as much time before --since, which must be given, as after it.
+ * *out is for measure_free(), and NULL after a failure.
+ */
+int input_before(const struct input_opts *opts, const struct input *in,
+    struct measure **out, struct err *err);
 void input_fini(struct input *in);
 
 #endif

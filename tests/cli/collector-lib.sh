@@ -117,3 +117,34 @@ peak_kb() {
 sanitized() {
 	[[ $BUILD == */san ]]
 }
+
+# row PEER PATH SENT LOST US...: a row whose sketch has the answers in buckets of their own
+#   (bucket i ends at 2^((i+1)/32) us)
+row() {
+	local peer=$1 path=$2 sent=$3 lost=$4
+	shift 4
+	printf '{"peer":"%s","path":"%s","sent":%d,"lost":%d,"late":0,"duplicate":0,"reordered":0' \
+		"$peer" "$path" "$sent" "$lost"
+	[ $# = 0 ] || printf '%s\n' "$@" | awk '
+		{ v[NR] = $1; sum += $1
+		  i = int(log($1) / log(2) * 32 + 0.999999) - 1; count[i]++; order[NR] = i }
+		END {
+			min = v[1]; max = v[1]
+			for (k in v) { if (v[k] < min) min = v[k]; if (v[k] > max) max = v[k] }
+			printf ",\"min_ms\":%.3f,\"mean_ms\":%.3f,\"max_ms\":%.3f,\"jitter_ms\":0,\"sketch\":[",
+			    min / 1000, sum / NR / 1000, max / 1000
+			for (k = 0; k < 848; k++)
+				if (count[k]) { printf "%s[%d,%d]", comma, k, count[k]; comma = "," }
+			printf "]"
+		}'
+	printf '}'
+}
+
+# send NODE ADDRESS SEQ START_MS ROW...: the status
+send() {
+	local node=$1 from=$2 seq=$3 at=$4
+	shift 4
+	printf '{"node":"%s","boot":"0123456789abcdef","seq":%d,"start":%d.%03d,"length_ms":10000,
+		"stamp":"kernel","spoofed":0,"local_drop":0,"rows":[%s]}' \
+		"$node" "$seq" $((at / 1000)) $((at % 1000)) "$(IFS=,; echo "$*")" | post "$from" -A meshopt-prober/9.8.7
+}
