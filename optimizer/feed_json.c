@@ -49,7 +49,7 @@ feed_events(const char *text, size_t len, struct stage_events *out, struct err *
 	for (size_t i = 0; (item = json_array_get(list, i)); i++) {
 		struct stage_event *e = &out->event[out->n];
 		const char *kind = json_string_value(json_object_get(item, "kind"));
-		const char *at = json_string_value(json_object_get(item, "time"));
+		const char *at = json_string_value(json_object_get(item, "at"));
 
 		if (!kind || !at || when_parse_rfc3339(at, &e->at) < 0 ||
 		    !copy_name(item, "node", e->node) ||

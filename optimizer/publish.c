@@ -14,9 +14,10 @@
 #include "optimizer/feed_json.h"
 #include "optimizer/fetch.h"
 
-#define PLAN_PATH   "/api/v1/plan"
-#define NODES_PATH  "/api/v1/nodes"
-#define EVENTS_PATH "/api/v1/events?since=24h&limit=100000"
+#define PLAN_PATH  "/api/v1/plan"
+#define NODES_PATH "/api/v1/nodes"
+/* Newest first; what was good before that, the plan in force remembers. */
+#define EVENTS_PATH "/api/v1/events?since=24h&limit=10000"
 
 /* A promise is broken from here: 25 % and 10 ms, as the agents' own measure. */
 #define WORSE_NUM 5
@@ -156,7 +157,8 @@ remember_pairs(struct publish *p, struct instance *in, struct wall now, size_t *
 		    pair->hub_us * WORSE_DEN > r->hub_us * WORSE_NUM &&
 		    pair->hub_us > r->hub_us + WORSE_US)
 			++*worse;
-		if (stage_left_out(&p->events, a, b, since, now)) {
+		if (stage_left_out(&p->events, a, b,
+			r && r->good ? (struct wall){ 0 } : since, now)) {
 			log_info("%s-%s: left out, as its tunnel did not stand", a, b);
 			pair->barred = true;
 			pair->present = false;
@@ -174,8 +176,8 @@ remember_tunnels(struct publish *p, struct instance *in, struct wall now)
 		const struct plan_route *r = in_force(p->present, a, b);
 
 		t->present = r && r->path == PLAN_DIRECT;
-		if (stage_left_out(&p->events, a, b, r ? r->since : (struct wall){ 0 },
-			now)) {
+		if (stage_left_out(&p->events, a, b,
+			r && !r->good ? r->since : (struct wall){ 0 }, now)) {
 			t->denied = true;
 			t->present = false;
 		}

@@ -39,8 +39,9 @@ struct plan_route {
 	enum plan_path fallback;
 	uint32_t fallback_via;
 	int64_t fallback_us;
-	struct wall
-	    since; /* of an issued plan: when it came by this path; 0 = not said */
+	/* Of an issued plan: */
+	struct wall since; /* when it came by this path; 0 = not said */
+	bool good;	   /* both ends have said that it stands */
 };
 
 /* One price of the certificate: of a leg (a to relay q), or of a node a. */

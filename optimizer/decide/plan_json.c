@@ -153,6 +153,7 @@ read_route(struct reader *r, const json_t *o, struct plan_route *route)
 	    (!json_is_string(since) ||
 		when_parse_rfc3339(json_string_value(since), &route->since) < 0))
 		return err_set(r->err, "routes[%zu]: since is not a time", r->index);
+	route->good = json_is_true(json_object_get(o, "good"));
 	route->fallback_us = PLAN_UNKNOWN;
 	if (name_index(r, text_of(o, "a"), &route->a) < 0 ||
 	    name_index(r, text_of(o, "b"), &route->b) < 0 ||

@@ -163,7 +163,8 @@ write_route(FILE *out, const struct plan *plan, size_t i)
 		char when[WALL_TEXT_MAX];
 
 		wall_format(r->since, when);
-		fprintf(out, ", \"since\": \"%s\"", when);
+		fprintf(out, ", \"since\": \"%s\", \"good\": %s", when,
+		    r->good ? "true" : "false");
 	}
 	fputc('}', out);
 }

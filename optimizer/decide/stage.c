@@ -159,16 +159,25 @@ same_path(const struct maker *m, const struct plan_route *want,
 	       strcmp(name(m, want->via), m->present->names[have->via]) == 0;
 }
 
+/* Of a pair in force: what was good stays so until an end says otherwise. */
+static enum stage_verdict
+judge(const struct maker *m, const struct plan_route *have)
+{
+	struct wall at;
+	enum stage_verdict v = stage_verdict(m->events, m->present->names[have->a],
+	    m->present->names[have->b], &at);
+
+	return v == STAGE_UNHEARD && have->good ? STAGE_GOOD : v;
+}
+
 /* Is this direct tunnel in force and well at both ends? */
 static bool
 stands(const struct maker *m, const char *a, const char *b)
 {
 	bool swap = strcmp(a, b) > 0;
 	const struct plan_route *r = find_route(m->present, swap ? b : a, swap ? a : b);
-	struct wall at;
 
-	return r && r->path == PLAN_DIRECT &&
-	       stage_verdict(m->events, a, b, &at) == STAGE_GOOD;
+	return r && r->path == PLAN_DIRECT && judge(m, r) == STAGE_GOOD;
 }
 
 /* The first pair in force that nobody has called good yet, said in words. */
@@ -179,12 +188,11 @@ awaits_verdict(const struct maker *m)
 
 	for (size_t i = 0; p && i < p->n_routes; i++) {
 		const struct plan_route *r = &p->routes[i];
-		struct wall at;
 		enum stage_verdict v;
 
 		if (r->path == PLAN_HUB)
 			continue;
-		v = stage_verdict(m->events, p->names[r->a], p->names[r->b], &at);
+		v = judge(m, r);
 		if (v == STAGE_GOOD)
 			continue;
 		(void)snprintf(m->out->waits, sizeof(m->out->waits),
@@ -231,6 +239,7 @@ leave(const struct maker *m, struct plan_route *r, const struct plan_route *have
 	uint32_t via;
 
 	r->since = (struct wall){ 0 };
+	r->good = false;
 	r->path = PLAN_HUB;
 	r->us = r->hub_us;
 	if (!have)
@@ -246,6 +255,7 @@ leave(const struct maker *m, struct plan_route *r, const struct plan_route *have
 	r->path = have->path;
 	r->us = have->us;
 	r->since = have->since;
+	r->good = judge(m, have) == STAGE_GOOD;
 }
 
 /* Pairs go back first: it can only help, but not all at once. */
@@ -330,6 +340,7 @@ add_some(const struct maker *m, size_t room, bool canary)
 			continue;
 		if (same_path(m, r, have)) {
 			r->since = have->since;
+			r->good = judge(m, have) == STAGE_GOOD;
 			continue;
 		}
 		if (!may_come(m, r)) {
@@ -347,6 +358,7 @@ add_some(const struct maker *m, size_t room, bool canary)
 		if (m->out->added < room) {
 			m->out->added++;
 			r->since = m->now;
+			r->good = false;
 		} else {
 			leave(m, r, present_route(m, r));
 			m->out->later++;

@@ -26,7 +26,8 @@
 	" \"value\": 0, \"state\": \"keep\"}], "
 #define ROUTES                                                                    \
 	"\"routes\": [{\"a\": \"hkg\", \"b\": \"nrt\", \"path\": \"direct\","     \
-	" \"ms\": 49, \"hub_ms\": 492},"                                          \
+	" \"ms\": 49, \"hub_ms\": 492, \"since\": \"2026-11-22T13:00:00Z\", "     \
+	"\"good\": true},"                                                        \
 	" {\"a\": \"hkg\", \"b\": \"sin\", \"path\": \"relay:nrt\", \"ms\": 119," \
 	" \"hub_ms\": 408, \"fallback\": \"hub\", \"fallback_ms\": 408.5},"       \
 	" {\"a\": \"hkg\", \"b\": \"dub\", \"path\": \"hub\", \"ms\": 250,"       \
@@ -59,6 +60,13 @@ check(const struct plan *plan, size_t n_routes)
 	assert_int_equal(plan->issue->hints[0].port, 51821);
 	assert_int_equal(plan->n_tunnels, 2);
 	assert_int_equal(plan->n_routes, n_routes);
+	for (size_t i = 0; i < n_routes; i++) {
+		const struct plan_route *r = &plan->routes[i];
+
+		assert_int_equal(r->good, r->path == PLAN_DIRECT);
+		assert_int_equal(r->since.ns,
+		    r->good ? INT64_C(1795352400000000000) : 0);
+	}
 	assert_int_equal(relay->path, PLAN_RELAY);
 	assert_string_equal(plan->names[relay->via], "nrt");
 	assert_int_equal(relay->fallback, PLAN_HUB);

@@ -207,6 +207,32 @@ the_last_word_of_an_end_counts(void **state)
 	stage_events_fini(&events);
 }
 
+/* Events are kept for a while only. */
+static void
+what_was_good_stays_so_until_an_end_objects(void **state)
+{
+	(void)state;
+	for (unsigned objects = 0; objects < 2; objects++) {
+		struct plan *present = plan_of(3, 11), *target = plan_of(3, 11);
+		struct stage_events events = { 0 };
+		struct stage s;
+
+		set_direct(present, 1, 0, 49000);
+		route(present, 1, 0)->good = true;
+		set_direct(target, 1, 0, 49000);
+		set_direct(target, 2, 0, 49000);
+		if (objects)
+			say(&events, "p0", "b1", STAGE_DEMOTED);
+		stage_make(target, present, &events, now, &s);
+		assert_int_equal(s.added, objects ? 0 : 1);
+		assert_int_equal(route(target, 1, 0)->good, !objects);
+		assert_false(route(target, 2, 0)->good);
+		stage_events_fini(&events);
+		plan_free(present);
+		plan_free(target);
+	}
+}
+
 static void
 pairs_go_back_first_and_not_all_at_once(void **state)
 {
@@ -330,6 +356,7 @@ main(void)
 		cmocka_unit_test(the_canary_goes_alone_and_is_the_least),
 		cmocka_unit_test(silence_is_no_verdict),
 		cmocka_unit_test(the_last_word_of_an_end_counts),
+		cmocka_unit_test(what_was_good_stays_so_until_an_end_objects),
 		cmocka_unit_test(pairs_go_back_first_and_not_all_at_once),
 		cmocka_unit_test(a_relay_path_comes_after_its_tunnels),
 		cmocka_unit_test(every_target_is_reached),

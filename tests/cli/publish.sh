@@ -1,0 +1,153 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# meshopt plan --publish against a real collector: a canary, the word of both ends, the
+# next stage, a pair that did not stand; and what is refused.
+
+# shellcheck source=tests/cli/collector-lib.sh
+. "$(dirname "$0")/collector-lib.sh"
+[ -x "$BUILD/meshopt" ] || skip "$BUILD/meshopt is not built"
+meshopt=$BUILD/meshopt
+
+# Every node of the mesh speaks from its own address.
+mapfile -t nodes < <(sed -n 's/^Name = //p' "$mesh" | tail -n +2)
+mapfile -t addrs < <(sed -n 's|^Address = \(.*\)/.*|\1|p' "$mesh")
+for i in "${!addrs[@]}"; do
+	ip addr replace "${addrs[$i]}/32" dev lo
+done
+declare -A at
+for i in "${!nodes[@]}"; do at[${nodes[$i]}]=${addrs[$i]}; done
+check_eq "each node has an address" "${#nodes[@]}" "${#addrs[@]}"
+
+run "$meshopt" keygen --plan -o "$tmp"
+status 0 "a key to sign with"
+grep -q '^PlanKey' "$tmp/out" || fail "keygen says the PlanKey" "$(cat "$tmp/out")"
+sed -i "/^\[Mesh\]/a $(grep '^PlanKey' "$tmp/out")" "$mesh"
+
+start --verbose
+# many PEER PATH US: forty answers, enough to decide by
+many() {
+	# shellcheck disable=SC2046 # a list of numbers
+	row "$1" "$2" 40 0 $(seq "$3" $(($3 + 39)))
+}
+seq=0
+# everyone [NODE...]: a report of each node; hkg's tells of three slow ways, and of the
+# short ones beside them
+everyone() {
+	local now node
+	now=$(($(now_ms) - 11000 + seq))
+	for node in "$@"; do
+		case $node in
+		hkg) set -- "$(many nrt hub 492000)" "$(many nrt public 49000)" \
+			"$(many sin hub 408000)" "$(many sin public 38000)" \
+			"$(many syd hub 500000)" "$(many syd public 122000)" ;;
+		dub) set -- "$(many hkg hub 250000)" ;;
+		*) set -- "$(many dub hub 200000)" ;;
+		esac
+		[ "$(send "$node" "${at[$node]}" $seq $now "$@")" = 204 ] ||
+			fail "report of $node" "$(cat "$tmp/out")"
+	done
+	seq=$((seq + 1))
+}
+
+event_seq=0
+# tell NODE KIND PEER [SECONDS-AGO]
+tell() {
+	local code
+	event_seq=$((event_seq + 1))
+	code=$(printf '{"node":"%s","boot":"0123456789abcdef","events":[{"seq":%d,"at":%d,
+		"kind":"%s","peer":"%s","text":"told by the test"}]}' "$1" $event_seq \
+		$(($(date +%s) - ${4:-0})) "$2" "$3" |
+		curl -s -m 20 -o "$tmp/out" -w '%{http_code}' --interface "${at[$1]}" -H "$json" \
+			--data-binary @- "$url/api/v1/events")
+	[ "$code" = 204 ] || fail "event of $1" "$code: $(cat "$tmp/out")"
+}
+
+publish() {
+	run "$meshopt" plan --mesh "$mesh" --collector "$url" --budget 3 --pop hkg --no-relays \
+		--key "$tmp/plan.key" --publish "$@"
+}
+# The pairs off the hub in the plan that the collector gives out.
+in_force() {
+	get '/api/v1/plan' | tail -n +3 | python3 -c "import json, sys; p = json.load(sys.stdin)
+print(p['epoch'], *sorted(r['a'] + '-' + r['b'] for r in p['routes'] if r['path'] != 'hub'))" 2>&1 | tail -1
+}
+
+everyone dub hkg
+publish
+status 4 "two of twelve nodes report"
+stderr_has "--force publishes all the same" "and what to do is said"
+check_eq "nothing was published" \
+	"$(curl -s -m 20 -o "$tmp/out" -w '%{http_code}' "$url/api/v1/plan")" 404
+everyone "${nodes[@]}"
+
+publish
+status 0 "the first plan"
+stderr_has "published as plan 1: 1 pair" "has a canary"
+check_eq "which is the least" "$(in_force)" "1 hkg-sin"
+stdout_has "wait" "the others wait"
+publish
+status 0 "again, and nothing was heard"
+stderr_has "both ends of hkg-sin" "is what it waits for"
+check_eq "nothing more is in force" "$(in_force)" "2 hkg-sin"
+tell hkg direct sin
+publish
+check_eq "the word of one end is not enough" "$(in_force)" "3 hkg-sin"
+tell sin direct hkg
+publish
+check_eq "that of both is" "$(in_force)" "4 hkg-nrt hkg-sin"
+
+tell nrt direct hkg
+tell hkg demoted nrt
+publish
+status 0 "a pair that did not stand"
+stderr_has "hkg-nrt: left out" "is left out"
+check_eq "and leaves the plan" "$(in_force)" "5 hkg-sin"
+
+# What is refused leaves the plan in force as it is.
+publish --key "$tmp/none.key"
+status 1 "no key"
+stderr_has "meshopt keygen --plan" "says how to make one"
+chmod 644 "$tmp/plan.key"
+publish
+status 1 "a key that others may read"
+stderr_has "chmod 600" "says how to mend it"
+chmod 600 "$tmp/plan.key"
+mkdir "$tmp/other"
+run "$meshopt" keygen --plan -o "$tmp/other"
+publish --key "$tmp/other/plan.key"
+status 1 "another key"
+stderr_has "PlanKey" "says whose it should be"
+run "$meshopt" plan --mesh "$mesh" --rtt "$DATA/rtt.csv" --budget 3 --publish
+status 2 "figures from a file"
+run "$meshopt" plan --mesh "$mesh" --budget 3 --force
+status 2 "--force alone"
+check_eq "the plan in force stays" "$(in_force)" "5 hkg-sin"
+
+# A signed plan is one for apply, too: it gets as far as asking which node this is.
+get /api/v1/plan >"$tmp/plan.signed"
+run "$meshopt" apply --mesh "$mesh" --node hkg "$tmp/plan.signed"
+if grep -q "signature\|not a signed" "$tmp/err"; then
+	fail "apply reads a signed plan" "$(cat "$tmp/err")"
+else
+	pass "apply reads a signed plan"
+fi
+sed -i 's/"epoch": 5/"epoch": 6/' "$tmp/plan.signed"
+run "$meshopt" apply --mesh "$mesh" --node hkg "$tmp/plan.signed"
+status 1 "one byte changed"
+stderr_has "signature is not by the PlanKey" "is refused"
+
+# The daemon: a round each ten seconds, until it is told to stop.
+"$meshopt" plan --mesh "$mesh" --collector "$url" --budget 3 --pop hkg --no-relays \
+	--key "$tmp/plan.key" --publish --every 10s >"$tmp/daemon" 2>&1 &
+daemon=$!
+# shellcheck disable=SC2317 # called by wait_for
+published() { in_force | grep -q "^6 "; }
+# shellcheck disable=SC2015 # pass cannot fail
+wait_for 20 published && pass "--every publishes at once" ||
+	fail "--every publishes at once" "$(cat "$tmp/daemon")"
+kill "$daemon"
+wait "$daemon"
+check_eq "and ends when told" $? 0
+stop TERM
+finish
