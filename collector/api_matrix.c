@@ -25,10 +25,10 @@
 #define TALLY_ROWS_MAX 120000u
 
 #define FORMATS (1u << QUERY_JSON | 1u << QUERY_CSV | 1u << QUERY_BIN)
-#define PARAMS                                                           \
-	(1u << QUERY_PATH | 1u << QUERY_STAT | 1u << QUERY_WINDOW |      \
-	    1u << QUERY_SINCE | 1u << QUERY_UNTIL | 1u << QUERY_FORMAT | \
-	    1u << QUERY_SKETCH)
+#define PARAMS                                                         \
+	(1u << QUERY_PATH | 1u << QUERY_STAT | 1u << QUERY_WINDOW |    \
+	    1u << QUERY_SINCE | 1u << QUERY_UNTIL | 1u << QUERY_TIER | \
+	    1u << QUERY_FORMAT | 1u << QUERY_SKETCH)
 
 struct view {
 	struct api_job *job;
@@ -330,9 +330,12 @@ make(struct api_job *job, struct store *store, FILE *out)
 	v.since = q->since;
 	if (!query_has(q, QUERY_SINCE))
 		v.since.ns = job->now.ns - q->window_ns;
-	if (query_has(q, QUERY_UNTIL) || v.since.ns < job->now.ns - reach_ns) {
+	if (query_has(q, QUERY_UNTIL) || query_has(q, QUERY_TIER) ||
+	    v.since.ns < job->now.ns - reach_ns) {
 		v.store = store;
-		v.tier = history_tier(q->until.ns - v.since.ns);
+		v.tier = query_has(q, QUERY_TIER)
+			     ? q->tier
+			     : history_tier(q->until.ns - v.since.ns);
 		v.since = history_align(v.since, v.tier);
 		if (!store)
 			return err_code(&job->err, EIO, "the store cannot be read");

@@ -169,7 +169,7 @@ print_json(struct view *v, struct store *store)
 	    "{\"mesh\":\"%s\",\"src\":\"%s\",\"dst\":\"%s\",\"since\":\"%s\","
 	    "\"until\":\"%s\",\"step_s\":%lld,\"tier\":\"%s\",\"paths\":{",
 	    job->api->mesh->name, nodes[job->src].name, nodes[job->dst].name, since,
-	    until, (long long)(v->step_ns / NS_PER_S), history_tier_name(v->tier));
+	    until, (long long)(v->step_ns / NS_PER_S), query_tier_name(v->tier));
 	for (unsigned p = 0; p < PATH_COUNT; p++) {
 		if (!q->all_paths && p != q->path)
 			continue;

@@ -45,12 +45,6 @@ history_align(struct wall t, enum store_tier tier)
 	return (struct wall){ store_bucket_ms(t, store_tier_ms(tier)) * NS_PER_MS };
 }
 
-const char *
-history_tier_name(enum store_tier tier)
-{
-	return tier == STORE_HOUR ? "hour" : tier == STORE_5MIN ? "5min" : "raw";
-}
-
 static int
 on_report(const struct store_report *report, void *ctx)
 {

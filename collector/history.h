@@ -33,6 +33,5 @@ enum store_tier history_tier(int64_t span_ns);
 enum store_tier history_step_tier(int64_t step_ns);
 /* t, or the start of the bucket that it is in. */
 struct wall history_align(struct wall t, enum store_tier tier);
-const char *history_tier_name(enum store_tier tier); /* "raw", "5min", "hour" */
 
 #endif

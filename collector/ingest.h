@@ -26,9 +26,9 @@ struct ingest_in {
 };
 
 struct ingest {
-	size_t node; /* index into the mesh; SIZE_MAX if the peer is none */
+	size_t node;	      /* index into the mesh; SIZE_MAX if the peer is none */
 	struct report report; /* its head: the rows stay bytes, a tenth of the size */
-	uint8_t *binary; /* owned; the report's binary form if it came as JSON */
+	uint8_t *binary;      /* owned; the report's binary form if it came as JSON */
 	size_t binary_len;
 	int64_t skew_ns;
 };

@@ -27,6 +27,8 @@ static const struct {
 	[QUERY_BIN] = { "bin", "application/vnd.meshopt.matrix" },
 };
 
+static const char *const tier_names[STORE_TIERS] = { "raw", "5min", "hour" };
+
 struct context {
 	const struct query_rules *rules;
 	struct wall now;
@@ -38,6 +40,12 @@ const char *
 query_stat_name(enum query_stat stat)
 {
 	return stat_names[stat];
+}
+
+const char *
+query_tier_name(enum store_tier tier)
+{
+	return tier_names[tier];
 }
 
 const char *
@@ -160,6 +168,18 @@ take_wait(struct context *c, const char *text)
 }
 
 static int
+take_tier(struct context *c, const char *text)
+{
+	for (unsigned i = 0; i < STORE_TIERS; i++) {
+		if (strcmp(text, tier_names[i]) == 0) {
+			c->out->tier = (enum store_tier)i;
+			return 0;
+		}
+	}
+	return err_set(c->err, "tier=%.40s: give raw, 5min or hour", text);
+}
+
+static int
 take_node(struct context *c, const char *text)
 {
 	if (!mesh_name_ok(text))
@@ -183,6 +203,7 @@ static const struct {
 	[QUERY_LIMIT] = { "limit", take_limit },
 	[QUERY_WAIT] = { "wait", take_wait },
 	[QUERY_NODE] = { "node", take_node },
+	[QUERY_TIER] = { "tier", take_tier },
 };
 
 static int
@@ -224,6 +245,8 @@ check_times(const struct query *q, struct err *err)
 	if (query_has(q, QUERY_WINDOW) &&
 	    (query_has(q, QUERY_SINCE) || query_has(q, QUERY_UNTIL)))
 		return err_set(err, "window: goes without since and until");
+	if (query_has(q, QUERY_TIER) && !query_has(q, QUERY_SINCE))
+		return err_set(err, "tier: goes with since");
 	if (query_has(q, QUERY_UNTIL) && !query_has(q, QUERY_SINCE))
 		return err_set(err, "until: goes with since");
 	if (query_has(q, QUERY_SINCE) && q->since.ns >= q->until.ns)

@@ -15,6 +15,7 @@
 #include "common/report.h"
 
 #include "collector/http.h"
+#include "collector/store.h"
 
 enum query_format { QUERY_JSON, QUERY_CSV, QUERY_BIN, QUERY_FORMATS };
 
@@ -43,6 +44,7 @@ enum query_param {
 	QUERY_LIMIT,
 	QUERY_WAIT,
 	QUERY_NODE,
+	QUERY_TIER,
 	QUERY_PARAMS
 };
 
@@ -62,6 +64,7 @@ struct query {
 	int64_t window_ns, step_ns;
 	struct wall since, until;
 	uint32_t limit, wait_s;
+	enum store_tier tier;
 	const char *node; /* borrowed from the request; a sound name */
 };
 
@@ -85,6 +88,7 @@ query_has(const struct query *q, enum query_param param)
 int query_parse(const struct http_request *request, const struct query_rules *rules,
     struct wall now, struct query *out, struct err *err);
 
+const char *query_tier_name(enum store_tier tier);
 const char *query_stat_name(enum query_stat stat);
 
 /* The one of the formats that Accept likes best; JSON if it likes none. */

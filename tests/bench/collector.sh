@@ -221,8 +221,8 @@ line_query() {
 	fi
 	stop
 }
-RAW_QUERY=${RAW_QUERY:-/api/v1/matrix?window=24h&path=hub&format=csv&tier=raw}
-ROLLUP_QUERY=${ROLLUP_QUERY:-/api/v1/matrix?window=24h&path=hub&format=csv}
+RAW_QUERY=${RAW_QUERY:-/api/v1/matrix?since=24h&path=hub&format=csv&tier=raw}
+ROLLUP_QUERY=${ROLLUP_QUERY:-/api/v1/matrix?since=24h&path=hub&format=csv}
 PAIR_QUERY=${PAIR_QUERY:-/api/v1/pairs/n0001/n0002?since=24h}
 
 line_nginx() {

@@ -54,7 +54,7 @@ test_good(void **state)
 	assert_true(q.all_paths && q.format == QUERY_JSON && q.until.ns == NOW);
 	assert_int_equal(q.has, 0);
 	assert_int_equal(parse("path=direct&stat=p99&since=24h&until=1h&step=5m&format="
-			       "bin&sketch=1&limit=7&wait=30&node=hkg",
+			       "bin&sketch=1&limit=7&wait=30&node=hkg&tier=5min",
 			     &rules, &q, &err),
 	    0);
 	assert_true(!q.all_paths && q.path == PATH_DIRECT && q.stat == STAT_P99);
@@ -64,6 +64,7 @@ test_good(void **state)
 	assert_int_equal(q.until.ns, NOW - 3600 * NS_PER_S);
 	assert_int_equal(q.step_ns, 300 * NS_PER_S);
 	assert_string_equal(q.node, "hkg");
+	assert_int_equal(q.tier, STORE_5MIN);
 	assert_int_equal(parse("window=300", &rules, &q, &err), 0);
 	assert_int_equal(q.window_ns, 300 * NS_PER_S);
 }
@@ -94,6 +95,8 @@ test_bad(void **state)
 		{ "limit=10001", "1 to 10000" },
 		{ "wait=61", "0 to 60" },
 		{ "node=../etc", "not the name" },
+		{ "tier=raw", "goes with since" },
+		{ "since=1h&tier=day", "raw, 5min or hour" },
 		{ "path=hub&path=hub", "path: given twice" },
 		{ "PATH=hub", "not a parameter of this: there is path, stat" },
 		{ "=", "not a parameter" },
