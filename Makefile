@@ -13,6 +13,7 @@
 # make bench-prober     the prober against fping (ten minutes); B="name..." for some lines
 # make bench-collector  the collector under load, against nginx, SQLite and PostgreSQL; B=
 #
+# PG=0 builds the collector without PostgreSQL (make clean first).
 # SAN=1 with ASan and UBSan (into build/san), V=1 shows commands.
 
 PREFIX ?= /usr/local
@@ -46,12 +47,21 @@ override LDFLAGS += -Wl,--as-needed
 LIBS := -lev -lcsv $(shell $(PKG_CONFIG) --libs libmnl jansson libsodium sqlite3 \
 	libmicrohttpd libcurl zlib 2>/dev/null) -lm -lpthread
 
+# PostgreSQL is a store beside SQLite unless PG=0.
+PG ?= 1
+ifeq ($(PG),0)
+NO_PG := collector/store_pg%
+else
+override CPPFLAGS += -DMESHOPT_PG -isystem $(shell $(PKG_CONFIG) --variable=includedir libpq 2>/dev/null)
+LIBS += $(shell $(PKG_CONFIG) --libs libpq 2>/dev/null)
+endif
+
 src = $(sort $(wildcard $(addsuffix /*.c,$(1))))
 obj = $(patsubst %.c,$(O)/obj/%.o,$(1))
 COMMON := $(call src,common)
 OPTIMIZER := $(call src,optimizer optimizer/decide optimizer/verify optimizer/apply)
 PROBER := $(call src,prober)
-COLLECTOR := $(call src,collector)
+COLLECTOR := $(filter-out $(NO_PG),$(call src,collector))
 PROGS := $(O)/meshopt $(O)/meshopt-prober $(O)/meshopt-collector
 
 Q = $(if $(filter 1,$(V)),,@)
@@ -79,7 +89,7 @@ $(O)/obj/%.o: %.c
 # A unit test links common and what its own head says: " * links: prober/window.c".
 # A module that needs much to be tested is a design smell, so it is written down.
 UNITS := $(patsubst tests/unit/%.c,$(O)/unit/%,$(wildcard tests/unit/test_*.c))
-links = $(call obj,$(shell sed -n 's/^ \* links: //p' tests/unit/$(notdir $(1)).c))
+links = $(call obj,$(filter-out $(NO_PG),$(shell sed -n 's/^ \* links: //p' tests/unit/$(notdir $(1)).c)))
 define unit_rule
 $(1): $(call obj,tests/unit/$(notdir $(1)).c) $(call links,$(1)) $(O)/libcommon.a
 	$$(call say,LD,$$@)
@@ -112,7 +122,8 @@ bench-collector: $(CROWD) $(O)/meshopt-collector
 	@dist/deps.sh build bench
 	@tests/bench/collector.sh $(B)
 
-HDRS := $(wildcard common/*.h prober/*.h collector/*.h optimizer/*.h optimizer/*/*.h)
+HDRS := $(filter-out $(NO_PG),$(wildcard common/*.h prober/*.h collector/*.h optimizer/*.h \
+	optimizer/*/*.h))
 headers: $(HDRS:%=$(O)/hdr/%.ok)
 $(O)/hdr/%.h.ok: %.h
 	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS) -std=c11 $(filter-out -MMD -MP,$(WARN)) \

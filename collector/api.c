@@ -138,7 +138,10 @@ get_healthz(struct api *api, struct http_request *request)
 static void
 get_readyz(struct api *api, struct http_request *request)
 {
-	if (writer_ok(api->writer))
+	if (writer_ok(api->writer) && api->damaged > 0)
+		api_reply_text(request,
+		    "ok, but a damaged database was put aside: see the log\n");
+	else if (writer_ok(api->writer))
 		api_reply_text(request, "ok\n");
 	else
 		api_reply_error(request, 503, "the store does not work: see the log");

@@ -40,6 +40,7 @@ struct api {
 	uint32_t metrics_pairs; /* as many pairs have series of their own */
 	bool overlay_only;	/* GET is for nodes of the mesh alone */
 
+	size_t damaged; /* files that were put aside; see store.h */
 	struct api_counts counts;
 	struct mono logged; /* when a refusal was last put in the log */
 };

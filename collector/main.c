@@ -146,15 +146,37 @@ open_listener(struct collector *c, struct err *err)
 	return 0;
 }
 
+/* A damaged file that was put aside is told of at every start until it is gone. */
+static void
+tell_asides(struct collector *c, const char *aside)
+{
+	char *newest;
+	size_t n = store_asides(c->options.db, &newest);
+
+	if (aside)
+		log_warnx("%s was damaged: it is %s now, and a new one is begun",
+		    c->options.db, aside);
+	else if (n > 0)
+		log_warnx("%s: there %s %zu damaged before, the last of them %s: "
+			  "rescue what is needed, then delete %s",
+		    c->options.db, n == 1 ? "is" : "are", n, newest,
+		    n == 1 ? "it" : "them");
+	c->api.damaged = n;
+	free(newest);
+}
+
 static int
 open_store(struct collector *c, struct err *err)
 {
+	char *aside = NULL;
 	size_t skipped;
-	int r = store_sqlite.open(c->options.db, STORE_WRITE, &c->store, err);
+	int r = store_open(c->options.db, STORE_WRITE, &c->store, &aside, err);
 
 	if (r < 0)
 		return r;
-	r = store_sqlite.open(c->options.db, STORE_READ, &c->read_store, err);
+	tell_asides(c, aside);
+	free(aside);
+	r = store_open(c->options.db, STORE_READ, &c->read_store, &aside, err);
 	if (r < 0)
 		return r;
 	r = api_refill(&c->api, c->store, clock_wall(), &skipped, err);
@@ -163,6 +185,26 @@ open_store(struct collector *c, struct err *err)
 			  "damaged: left out of the matrix",
 		    c->options.db, skipped);
 	return r;
+}
+
+/* --check: look at every page, beside a collector that runs or without one. */
+static int
+check_store(const char *db)
+{
+	struct store *store = NULL;
+	struct err err = { "" };
+	char *aside;
+	int r = store_open(db, STORE_READ, &store, &aside, &err);
+
+	if (r == 0) {
+		r = store->ops->check(store, &err);
+		store->ops->close(store);
+	}
+	if (r < 0)
+		log_warnx("%s", err.text);
+	else
+		printf("%s: sound\n", db);
+	return r < 0 ? 1 : 0;
 }
 
 static int
@@ -216,8 +258,10 @@ stop(struct collector *c)
 		unwatch(c);
 	reader_free(c->reader); /* first: the last one to close folds the WAL */
 	writer_free(c->writer);
-	store_sqlite.close(c->read_store);
-	store_sqlite.close(c->store);
+	if (c->read_store)
+		c->read_store->ops->close(c->read_store);
+	if (c->store)
+		c->store->ops->close(c->store);
 	if (c->listen_fd >= 0)
 		(void)close(c->listen_fd); /* nothing was accepted */
 	if (c->mesh)
@@ -242,6 +286,11 @@ main(int argc, char **argv)
 		return parsed == OPTIONS_USAGE ? 2 : 0;
 	}
 	log_init("meshopt-collector", c.options.verbose);
+	if (c.options.check) {
+		status = check_store(c.options.db);
+		options_fini(&c.options);
+		return status;
+	}
 	(void)signal(SIGPIPE, SIG_IGN); /* a client that hangs up is no reason to die */
 	c.loop = ev_default_loop(0);
 	if (!c.loop)

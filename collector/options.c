@@ -29,8 +29,9 @@ static const char usage[] =
     "Takes in the probers' reports, keeps them, and serves the matrix.\n"
     "\n"
     "  --mesh FILE         the mesh file (" MESH_DEFAULT_PATH ")\n"
-    "  --db FILE           the database ($STATE_DIRECTORY/collector.db, else\n"
-    "                      " DEFAULT_STATE "/collector.db)\n"
+    "  --db FILE|SERVER    the database ($STATE_DIRECTORY/collector.db, else\n"
+    "                      " DEFAULT_STATE "/collector.db), or a server:\n"
+    "                      postgresql://USER@HOST/NAME or host=... dbname=...\n"
     "  --listen ADDR:PORT  instead of the mesh's Collector\n"
     "  --device IFACE      accept by this interface only; without --listen that\n"
     "                      is the mesh's Interface, if it exists\n"
@@ -40,6 +41,7 @@ static const char usage[] =
     "  --window TIME       how far back the matrix reaches (5m)\n"
     "  --overlay-only      answer GET to nodes of the mesh alone\n"
     "  --metrics-pairs N   a series for each pair in /metrics up to so many (2500)\n"
+    "  --check             look at the whole database, tell, and exit\n"
     "  -v, --verbose       say more\n"
     "      --version, --help\n";
 
@@ -52,6 +54,7 @@ enum {
 	OPT_WINDOW,
 	OPT_OVERLAY_ONLY,
 	OPT_METRICS_PAIRS,
+	OPT_CHECK,
 	OPT_VERSION,
 	OPT_HELP
 };
@@ -65,6 +68,7 @@ static const struct option longopts[] = {
 	{ "window", required_argument, NULL, OPT_WINDOW },
 	{ "overlay-only", no_argument, NULL, OPT_OVERLAY_ONLY },
 	{ "metrics-pairs", required_argument, NULL, OPT_METRICS_PAIRS },
+	{ "check", no_argument, NULL, OPT_CHECK },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -166,6 +170,9 @@ take(struct options *o, int option)
 	case OPT_METRICS_PAIRS:
 		if (num_u32(optarg, 0, METRICS_PAIRS_MAX, &o->metrics_pairs) < 0)
 			return wrong("--metrics-pairs", optarg, "give a number");
+		return OPTIONS_RUN;
+	case OPT_CHECK:
+		o->check = true;
 		return OPTIONS_RUN;
 	case 'v':
 		o->verbose = true;

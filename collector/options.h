@@ -23,7 +23,7 @@ struct options {
 	int64_t window_ns;
 	bool overlay_only;	/* GET is for nodes of the mesh alone */
 	uint32_t metrics_pairs; /* ordered pairs that have series of their own */
-	bool verbose;
+	bool check, verbose;
 };
 
 enum options_result {

@@ -149,8 +149,8 @@ struct store_ops {
 	    size_t n, struct err *err);
 
 	/*
-	 * In order of start; with srcs source by source, each in order of start.  A
-	 * source that the store has never seen has nothing.
+	 * What is of one source comes in order of start; with srcs, source by source
+	 * as they stand there.  One that the store has never seen has nothing.
 	 */
 	int (*scan)(struct store *store, const struct store_scan *scan,
 	    store_scan_cb *cb, void *ctx, struct err *err);
@@ -196,6 +196,23 @@ struct store_ops {
 };
 
 extern const struct store_ops store_sqlite;
+#ifdef MESHOPT_PG
+extern const struct store_ops store_pg;
+#endif
+
+/* Is it a database server's URL or conninfo, and not a file's path? */
+bool store_is_server(const char *where);
+
+/*
+ * Open with the backend that `where` names.  A damaged file that was to be written is
+ * renamed, with its log, to FILE.damaged-DATE and a new one is begun: *aside is that
+ * name (to be freed) then, else NULL.
+ */
+int store_open(const char *where, enum store_mode mode, struct store **out,
+    char **aside, struct err *err);
+
+/* How many such files there are; *newest (to be freed) is NULL without one. */
+size_t store_asides(const char *where, char **newest);
 
 /* The length of a tier's buckets; 0 of raw ones, which have any length. */
 static inline int64_t

@@ -203,6 +203,9 @@ sqlite_open(const char *where, enum store_mode mode, struct store **out,
 	s->store.ops = &store_sqlite;
 	s->path = mem_strdup(where);
 	s->lock = -1;
+	/* A reader must not open the file by itself to see: closing it would drop the
+	 * locks of a writer in this process. */
+	s->ours = mode == STORE_READ;
 	if (mode == STORE_WRITE)
 		r = store_sqlite_file_take(s, err);
 	if (r == 0)

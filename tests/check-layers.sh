@@ -55,6 +55,7 @@ fence 'jansson\.h' '*_json.c' 'collector/api*.c' 'optimizer/cmd_*.c'
 fence 'csv\.h' optimizer/matrix_csv.c optimizer/nodes_csv.c
 fence 'zlib\.h' optimizer/history_read.c collector/answer.c
 fence 'sqlite3\.h' 'collector/store_sqlite*.[ch]'
+fence 'libpq-fe\.h' 'collector/store_pg*.[ch]'
 fence 'microhttpd\.h' 'collector/http*.[ch]' 'common/mhd_loop.[ch]' 'prober/metrics.[ch]'
 fence 'curl/.*' 'prober/upload*.[ch]' optimizer/fetch.c prober/main.c
 fence 'sodium\.h' 'common/*.c'
@@ -66,7 +67,7 @@ for file in common/*.c prober/*.c collector/*.c optimizer/*.c optimizer/*/*.c; d
 	common/fib.c | common/pinger*.c | common/stamp_[krs]*.c | common/stepwatch.c | common/sdnotify.c) continue ;;
 	prober/loop.c | prober/upload.c | prober/engine*.c | prober/roster.c) continue ;;
 	prober/names.c | prober/stamping.c | prober/metrics.c | prober/options.c | prober/spool.c | prober/spool_dir.c) continue ;;
-	collector/http*.c | collector/store_*.c | collector/writer.c | collector/reader.c | collector/answer.c | collector/listen.c) continue ;;
+	collector/http*.c | collector/store.c | collector/store_*.c | collector/writer.c | collector/reader.c | collector/answer.c | collector/listen.c) continue ;;
 	collector/api*.c | collector/options.c | collector/roster.c) continue ;;
 	optimizer/cmd_*.c | optimizer/fetch.c | optimizer/input.c | optimizer/matrix_csv.c) continue ;;
 	optimizer/curve.c | optimizer/instance_file.c | optimizer/plan_opts.c) continue ;;

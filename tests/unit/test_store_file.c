@@ -2,14 +2,19 @@
 /*
  * The SQLite store and files that are cut, bent, foreign, newer, in use or not to be
  * written: each is refused in words, and left as it is.
- * links: collector/store_sqlite.c collector/store_sqlite_event.c
+ * links: collector/store.c collector/store_sqlite.c
+ * links: collector/store_sqlite_event.c
  * links: collector/store_sqlite_file.c collector/store_sqlite_report.c
  * links: collector/store_sqlite_rollup.c
+ * links: collector/store_pg.c collector/store_pg_conn.c collector/store_pg_report.c
+ * links: collector/store_pg_rollup.c
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <sqlite3.h>
 
 #include "tests/unit/seed.h"
 #include "tests/unit/store_util.h"
@@ -205,15 +210,144 @@ test_read_only(void **state)
 	assert_int_equal(chmod(sub, 0755), 0);
 }
 
+static void
+assert_aside(const struct backend *b, const char *content)
+{
+	struct store *s = NULL;
+	struct err err = { "" };
+	char *aside, *newest;
+
+	if (store_open(b->where, STORE_WRITE, &s, &aside, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_non_null(aside);
+	assert_string_equal(scan(s, &forever), "");
+	assert_int_equal(put(s, "hkg", 1, "new"), STORE_NEW);
+	s->ops->close(s);
+	assert_int_equal(store_asides(b->where, &newest), 1);
+	assert_string_equal(newest, aside);
+	/* What is there can be looked at as before. */
+	assert_says(open_fails(aside, EBADMSG), content);
+	free(newest);
+	free(aside);
+	/* The new one is as good as any. */
+	assert_int_equal(store_open(b->where, STORE_WRITE, &s, &aside, &err), 0);
+	assert_null(aside);
+	assert_string_equal(scan(s, &forever), "hkg@1=new ");
+	s->ops->close(s);
+}
+
+/* A damaged file gets a name of its own, and its log with it. */
+static void
+test_aside(void **state)
+{
+	struct backend *b = *state;
+	char wal[420], shm[420];
+	struct store *s = NULL;
+	struct err err = { "" };
+	char *aside, *newest;
+
+	fill(b);
+	assert_int_equal(store_asides(b->where, &newest), 0);
+	assert_null(newest);
+	assert_int_equal(truncate(b->where, 8192 * 5), 0);
+	(void)snprintf(wal, sizeof(wal), "%s-wal", b->where);
+	(void)snprintf(shm, sizeof(shm), "%s-shm", b->where);
+	overwrite(wal, 0, "what was the log", 16);
+	overwrite(shm, 0, "an index", 8);
+	/* To be read only: nothing is moved. */
+	assert_int_equal(store_open(b->where, STORE_READ, &s, &aside, &err), -EBADMSG);
+	assert_null(aside);
+	assert_int_equal(store_asides(b->where, &newest), 0);
+	overwrite(wal, 0, "what was the log", 16);
+	assert_aside(b, "damaged");
+	/* Another program's file is not ours to move. */
+	setup(state);
+	overwrite(b->where, 0, "dear diary", 10);
+	assert_int_equal(store_open(b->where, STORE_WRITE, &s, &aside, &err), -EINVAL);
+	assert_int_equal(store_asides(b->where, &newest), 0);
+}
+
+static void
+test_where(void **state)
+{
+	static const struct {
+		const char *where;
+		bool server;
+	} rows[] = {
+		{ "/var/lib/meshopt/collector.db", false },
+		{ "collector.db", false },
+		{ "./a=b.db", false },
+		{ "/tmp/postgresql://x", false },
+		{ "", false },
+		{ "postgresql://", true },
+		{ "postgres://meshopt@db1,db2/meshopt?sslmode=verify-full", true },
+		{ "host=/run/postgresql dbname=meshopt", true },
+		{ "service=meshopt", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_int_equal(store_is_server(rows[i].where), rows[i].server);
+}
+
+/* Version 1 had reports and names: all of them are there, and to be rolled up. */
+static void
+test_version_1(void **state)
+{
+	struct backend *b = *state;
+	struct store_due due = { STORE_5MIN, { INT64_MAX }, { INT64_MAX } };
+	struct store_mark marks[8];
+	struct store *s = NULL;
+	struct err err = { "" };
+	char *aside, text[32];
+	sqlite3 *db;
+	size_t n;
+
+	assert_int_equal(sqlite3_open(b->where, &db), SQLITE_OK);
+	assert_int_equal(
+	    sqlite3_exec(db,
+		"PRAGMA page_size=8192; PRAGMA journal_mode=WAL;"
+		"PRAGMA application_id=0x6d6f7074; PRAGMA user_version=1;"
+		"CREATE TABLE src(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
+		"CREATE TABLE report(id INTEGER PRIMARY KEY, body BLOB NOT NULL);"
+		"INSERT INTO src VALUES(1, 'hkg'), (2, 'nrt');"
+		"INSERT INTO report VALUES(1767225600000 << 16 | 1, x'61'),"
+		"(1767225600001 << 16 | 1, x'62'), (1767225900000 << 16 | 1, x'63'),"
+		"(1767225600000 << 16 | 2, x'64')",
+		NULL, NULL, NULL),
+	    SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	assert_int_equal(store_open(b->where, STORE_READ, &s, &aside, &err), -EPROTO);
+	assert_says(err.text, "version 1, and this program reads 2");
+	if (store_open(b->where, STORE_WRITE, &s, &aside, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_null(aside);
+	assert_string_equal(scan(s, &forever), "hkg@0=a nrt@0=d hkg@1=b hkg@300000=c ");
+	assert_int_equal(s->ops->marks(s, &due, marks, 8, &n, &err), 0);
+	assert_int_equal(n, 3);
+	for (size_t i = 0; i < n; i++) {
+		(void)snprintf(text, sizeof(text), "%s@%lld", marks[i].src,
+		    (long long)((marks[i].start.ns - T0) / NS_PER_MS));
+		assert_string_equal(text, i == 0   ? "hkg@0"
+					  : i == 1 ? "nrt@0"
+						   : "hkg@300000");
+	}
+	assert_int_equal(put(s, "sin", 5, "e"), STORE_NEW);
+	s->ops->close(s);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ON(&sqlite, test_truncated),
-		ON(&sqlite, test_corrupt),
-		ON(&sqlite, test_foreign),
-		ON(&sqlite, test_second_opener),
-		ON(&sqlite, test_read_only),
+		ON(sqlite, test_truncated),
+		ON(sqlite, test_corrupt),
+		ON(sqlite, test_foreign),
+		ON(sqlite, test_second_opener),
+		ON(sqlite, test_read_only),
+		ON(sqlite, test_aside),
+		ON(sqlite, test_version_1),
+		ON(sqlite, test_where),
 	};
 
 	return run_stores(tests, sizeof(tests) / sizeof(tests[0]));

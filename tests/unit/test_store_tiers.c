@@ -6,6 +6,8 @@
  * links: collector/store_sqlite.c collector/store_sqlite_event.c
  * links: collector/store_sqlite_file.c collector/store_sqlite_report.c
  * links: collector/store_sqlite_rollup.c
+ * links: collector/store_pg.c collector/store_pg_conn.c collector/store_pg_report.c
+ * links: collector/store_pg_rollup.c
  */
 #include "tests/unit/seed.h"
 #include "tests/unit/store_util.h"
@@ -15,6 +17,9 @@
 #define WHENEVER ((struct wall){ INT64_MAX })
 
 static struct backend sqlite = { .ops = &store_sqlite };
+#ifdef MESHOPT_PG
+static struct backend pg = { .ops = &store_pg, .server = true };
+#endif
 
 static size_t
 due(struct store *s, enum store_tier tier, struct store_mark *marks, size_t max)
@@ -332,12 +337,20 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ON(&sqlite, test_marks),
-		ON(&sqlite, test_made_again),
-		ON(&sqlite, test_expire),
-		ON(&sqlite, test_sealed),
-		ON(&sqlite, test_last),
-		ON(&sqlite, test_once),
+		ON(sqlite, test_marks),
+		ON(sqlite, test_made_again),
+		ON(sqlite, test_expire),
+		ON(sqlite, test_sealed),
+		ON(sqlite, test_last),
+		ON(sqlite, test_once),
+#ifdef MESHOPT_PG
+		ON(pg, test_marks),
+		ON(pg, test_made_again),
+		ON(pg, test_expire),
+		ON(pg, test_sealed),
+		ON(pg, test_last),
+		ON(pg, test_once),
+#endif
 	};
 
 	return run_stores(tests, sizeof(tests) / sizeof(tests[0]));

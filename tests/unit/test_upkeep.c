@@ -290,9 +290,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ON(&sqlite, test_in_time),
-		ON(&sqlite, test_late),
-		ON(&sqlite, test_unsound),
+		ON(sqlite, test_in_time),
+		ON(sqlite, test_late),
+		ON(sqlite, test_unsound),
 		cmocka_unit_test(test_default),
 	};
 
