@@ -9,6 +9,8 @@
 # make install    DESTDIR and PREFIX as usual
 # make format     clang-format over the tree
 # make fuzz       each fuzz target for FUZZ_SECONDS
+# make mutants    netd without one guard at a time: the suite must notice each
+# make coverage-netd  branches of netd's policy: all
 # make bench-optimizer  the optimizer against CBC; each bench prints a line a figure
 # make bench-prober     the prober against fping (ten minutes); B="name..." for some lines
 # make bench-collector  the collector under load, against nginx, SQLite and PostgreSQL; B=
@@ -146,6 +148,10 @@ build/fuzz/%: tests/fuzz/%.c $(COMMON) $(OPTIMIZER) $(HDRS)
 
 # Packages come first, in a make of their own: what they bring is asked for when a
 # Makefile is read.
+coverage-netd: $(O)/libcommon.a
+	@tests/coverage-netd.sh
+mutants: $(O)/libcommon.a
+	@tests/mutants.sh
 deps:
 	dist/deps.sh build lab check
 demo:
@@ -188,5 +194,5 @@ install: all
 clean:
 	rm -rf build
 
-.PHONY: all units headers crowd fuzzers bench-optimizer bench-prober bench-collector deps demo check lab fuzz deb format install clean
+.PHONY: all coverage-netd mutants units headers crowd fuzzers bench-optimizer bench-prober bench-collector deps demo check lab fuzz deb format install clean
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

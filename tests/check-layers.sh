@@ -70,6 +70,7 @@ for file in common/*.c prober/*.c collector/*.c optimizer/*.c optimizer/*/*.c; d
 	collector/http*.c | collector/store.c | collector/store_*.c | collector/writer.c | collector/reader.c | collector/answer.c | collector/listen.c) continue ;;
 	collector/api*.c | collector/options.c | collector/roster.c) continue ;;
 	optimizer/cmd_*.c | optimizer/fetch.c | optimizer/input.c | optimizer/matrix_csv.c) continue ;;
+	optimizer/netd/serve.c | optimizer/netd/journal.c) continue ;;
 	optimizer/curve.c | optimizer/instance_file.c | optimizer/plan_opts.c) continue ;;
 	optimizer/policy_conf.c | optimizer/history_read.c) continue ;;
 	optimizer/plan_file.c | optimizer/plan_print.c | optimizer/publish.c | optimizer/putfile.c) continue ;;

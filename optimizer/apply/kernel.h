@@ -151,6 +151,7 @@ int kernel_peer_set(struct kernel *k, const struct kernel_peer_change *change);
 
 /* -EEXIST when the table has that prefix already.  ifindex is filled in here. */
 int kernel_route_add(struct kernel *k, const struct kernel_route *route);
+/* One that is just so; of metric 0 means of any.  -ESRCH when there is none. */
 int kernel_route_del(struct kernel *k, const struct kernel_route *route);
 
 /* Take this one peer away, with its prefixes; success if it is not there. */

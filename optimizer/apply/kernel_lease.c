@@ -49,7 +49,7 @@ expiring(const struct kernel_lease *lease)
 		.protocol = RTPROT_MESHOPT,
 		.type = RTN_UNICAST,
 		.metric = KERNEL_LEASE_METRIC,
-		.src = lease->own,
+		.src = lease->own.family == AF_INET6 ? lease->own : (struct addr){ 0 },
 		.expires_s = lease->seconds };
 }
 
@@ -58,10 +58,12 @@ kernel_lease_set(struct kernel *k, const struct kernel_lease *lease)
 {
 	struct kernel_route route = expiring(lease);
 
-	if (lease->seconds == 0 || lease->own.family != lease->prefix.addr.family)
+	if (lease->seconds == 0)
 		return -EINVAL;
 	if (lease->prefix.addr.family == AF_INET6)
 		return kernel_route_add(k, &route);
+	if (lease->own.family != AF_INET)
+		return -EINVAL;
 	/* REPLACE: of the very same address with the very same other end. */
 	return change_address(k, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, lease);
 }

@@ -274,3 +274,22 @@ preflight(const struct goals *goals, const struct state *state, preflight_cb *re
 		check_goal(&c, &goals->goal[i]);
 	return c.faults;
 }
+
+size_t
+preflight_host(const struct goals *goals, const struct state *state,
+    preflight_cb *report, void *ctx)
+{
+	struct check c = { .goals = goals,
+		.mesh = goals->mesh,
+		.state = state,
+		.report = report,
+		.ctx = ctx };
+
+	check_kernel(&c);
+	if (c.faults)
+		return c.faults;
+	check_hub(&c);
+	check_direct(&c);
+	check_sysctls(&c);
+	return c.faults;
+}

@@ -16,4 +16,8 @@ typedef void preflight_cb(const char *fault, void *ctx);
 size_t preflight(const struct goals *goals, const struct state *state,
     preflight_cb *report, void *ctx);
 
+/* The same without any pair: is this machine fit to have a direct interface? */
+size_t preflight_host(const struct goals *goals, const struct state *state,
+    preflight_cb *report, void *ctx);
+
 #endif

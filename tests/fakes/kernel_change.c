@@ -190,7 +190,7 @@ kernel_route_del(struct kernel *k, const struct kernel_route *route)
 		if (!same(&fake.routes[i].dst, &route->dst) ||
 		    fake.routes[i].ifindex != FAKE_DIRECT_IFINDEX ||
 		    fake.routes[i].protocol != route->protocol ||
-		    fake.routes[i].metric != route->metric)
+		    (route->metric && fake.routes[i].metric != route->metric))
 			continue;
 		fake_drop_route(i);
 		return 0;

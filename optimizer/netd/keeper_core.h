@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the keeper*.c share.  Nobody else includes it.
+ */
+#ifndef OPTIMIZER_NETD_KEEPER_CORE_H
+#define OPTIMIZER_NETD_KEEPER_CORE_H
+
+#include "optimizer/netd/keeper.h"
+
+/* A peer's signs of life, of which the kernel tells only how they stand. */
+struct keeper_seen {
+	bool known;
+	struct wall handshake;
+	struct mono alive; /* when it last shook hands, on the clock that never jumps */
+	struct mono noticed;	/* when we saw that: never before we were there */
+	uint64_t alive_tx;	/* what had been sent to it then */
+	uint64_t tx, rx;	/* at the last look */
+	uint64_t mark_rx;	/* at `mark` */
+	struct mono mark, busy; /* busy: when traffic, not mere probes, last arrived */
+	struct addr endpoint;
+	uint16_t port;
+};
+
+struct keeper {
+	struct keeper_opts opts;
+	struct keeper_now now;
+	struct mesh *mesh; /* owned */
+	size_t self;
+	struct book book;
+	struct policy_limit limit[BOOK_BUCKETS];
+	struct journal *journal;
+	int journal_rc;		  /* of the last record */
+	struct keeper_seen *seen; /* owned, one a node */
+	struct state state;	  /* as last read; scene is of it */
+	struct scene scene;
+	unsigned ifindex[2];
+	bool greeted, damaged;
+	struct err words;
+};
+
+/* --- keeper_look.c: read the kernel anew --- */
+
+int keeper_look(struct keeper *k, struct err *err);
+
+/* --- keeper.c --- */
+
+/* Put on disk what the book says of this node, with what is being done (0 = done). */
+int keeper_note(struct keeper *k, uint32_t node, unsigned doing);
+/* Is this machine, and with a node this pair, fit?  The first fault in err. */
+int keeper_preflight(struct keeper *k, uint32_t node, struct err *err);
+
+/* --- keeper_tell.c --- */
+
+void keeper_tell_node(struct keeper *k, uint32_t id, uint32_t node);
+void keeper_tell_self(struct keeper *k, uint32_t id);
+void keeper_tell_reply(struct keeper *k, uint32_t id, int rc, const char *text);
+
+/* --- keeper_peer.c, keeper_route.c: judged before, journalled here; 0 or as netd_reply
+ * says --- */
+
+int keeper_stage(struct keeper *k, const struct netd_request *req, struct err *err);
+int keeper_stage_relay(struct keeper *k, uint32_t node, uint32_t via, struct err *err);
+int keeper_lease(struct keeper *k, uint32_t node, uint32_t seconds, struct err *err);
+int keeper_commit(struct keeper *k, uint32_t node, struct err *err);
+int keeper_withdraw(struct keeper *k, uint32_t node, struct err *err);
+int keeper_unstage(struct keeper *k, uint32_t node, uint32_t via, struct err *err);
+/* Every route of ours, even of nobody. */
+int keeper_panic(struct keeper *k, struct err *err);
+/* The addresses that the direct interface must have; makes it if `make`. */
+int keeper_interface(struct keeper *k, uint32_t node, bool make, struct err *err);
+
+/* On disk first: what cannot be written is not begun. */
+int keeper_begin(struct keeper *k, uint32_t node, enum netd_verb verb, struct err *err);
+/* Done, and `stage` is what there is. */
+void keeper_end(struct keeper *k, uint32_t node, enum book_stage stage);
+/* "nrt: what: strerror" */
+int keeper_failed(const struct keeper *k, uint32_t node, int rc, const char *what,
+    struct err *err);
+
+static inline const struct mesh_node *
+keeper_who(const struct keeper *k, uint32_t node)
+{
+	return &k->mesh->nodes[node];
+}
+
+/* --- keeper_watch.c --- */
+
+void keeper_converge(struct keeper *k);
+/* The book takes what the kernel has for what we made. */
+void keeper_settle(struct keeper *k, uint32_t node);
+
+#endif

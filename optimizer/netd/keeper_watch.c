@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What netd does of itself, every ten seconds and when the kernel says that something
+ * has changed:
+ *
+ *	a lease that ran out, a session that died under a committed route: by the hub;
+ *	what an operator changed becomes theirs, and is told;
+ *	a flush of all our routes is put right once in ten minutes, and then frozen.
+ */
+#include "optimizer/netd/keeper_core.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static void
+theirs(struct keeper *k, uint32_t node, const char *what)
+{
+	struct book_node *b = &k->book.node[node];
+
+	b->flags |= NETD_OPERATOR;
+	(void)snprintf(b->foreign, sizeof(b->foreign), "%s", what); /* fits */
+	(void)keeper_note(k, node, b->doing); /* without a disk it is found again */
+}
+
+/* Since the wrong thing may be put back only once, and then never again by itself. */
+static bool
+may_assert(struct keeper *k, uint32_t node, const char *cause)
+{
+	struct book_node *b = &k->book.node[node];
+
+	if (mono_diff(k->now.mono, b->asserted) >= POLICY_ASSERT) {
+		b->asserted = k->now.mono;
+		return true;
+	}
+	b->flags |= NETD_FROZEN;
+	(void)snprintf(b->foreign, sizeof(b->foreign), "%s", cause); /* fits */
+	return false;
+}
+
+/* A peer moves with a packet of its own; without one, somebody has moved it. */
+static bool
+endpoint_set(struct keeper_seen *s, const struct kernel_peer *peer)
+{
+	bool moved =
+	    s->endpoint.family &&
+	    (!addr_equal(&s->endpoint, &peer->endpoint) || s->port != peer->port);
+	bool heard = peer->rx_bytes != s->rx;
+
+	s->endpoint = peer->endpoint;
+	s->port = peer->port;
+	s->rx = peer->rx_bytes;
+	return moved && !heard;
+}
+
+static void
+watch_peer(struct keeper *k, uint32_t node, const struct scene_node *s)
+{
+	const struct book_node *b = &k->book.node[node];
+	bool moved = s->own && endpoint_set(&k->seen[node], s->own);
+
+	if (!b->peer || b->doing || b->flags)
+		return;
+	if (!s->own)
+		theirs(k, node, "its peer was removed");
+	else if (!scene_right(&k->book, k->self, node, s->own))
+		theirs(k, node,
+		    "the allowed-ips or keepalive of its peer were changed");
+	else if (moved)
+		theirs(k, node, "the endpoint of its peer was set");
+}
+
+/* Of a node that is not its operator's: what its routes tell. */
+static void
+watch_routes(struct keeper *k, uint32_t node, const struct scene_node *s, bool flushed)
+{
+	struct book_node *b = &k->book.node[node];
+
+	if (b->doing || b->flags & NETD_OPERATOR)
+		return;
+	if (b->stage == BOOK_DIRECT && !s->committed && !flushed)
+		theirs(k, node, "a route to it was deleted");
+	else if (b->stage == BOOK_LEASED && s->path == NETD_HUB) {
+		b->withdrawn = k->now.mono;
+		b->stage = BOOK_STAGED;
+		(void)keeper_note(k, node, 0); /* else it is found again */
+	} else if (b->stage < BOOK_DIRECT && s->committed && s->path == NETD_DIRECT) {
+		/* Of our mark, and whole: `meshopt apply` was here. */
+		b->stage = BOOK_DIRECT;
+		(void)keeper_note(k, node, 0); /* likewise */
+	}
+}
+
+/* All that stood on the interface went with it. */
+static void
+interface_gone(struct keeper *k)
+{
+	for (uint32_t i = 0; i < k->mesh->n_nodes; i++) {
+		struct book_node *b = &k->book.node[i];
+
+		if (!b->peer && b->stage == BOOK_HUB)
+			continue;
+		b->peer = false;
+		b->via = NETD_NONE;
+		b->stage = BOOK_HUB;
+		(void)may_assert(k, i,
+		    "its interface was removed twice in ten minutes: who does that, "
+		    "wg-quick or systemd-networkd?");
+		(void)keeper_note(k, i, 0); /* found again by the next look */
+	}
+}
+
+/* Every committed route is gone at once: nobody meant one pair by that. */
+static bool
+is_flush(struct keeper *k)
+{
+	size_t direct = 0, missing = 0;
+
+	for (uint32_t i = 0; i < k->mesh->n_nodes; i++) {
+		struct scene_node s;
+
+		if (k->book.node[i].stage != BOOK_DIRECT || k->book.node[i].flags)
+			continue;
+		scene_node(&k->scene, i, &s);
+		direct++;
+		missing += s.path == NETD_HUB;
+	}
+	return direct > 0 && missing == direct;
+}
+
+static void
+repair(struct keeper *k, uint32_t node)
+{
+	struct book_node *b = &k->book.node[node];
+	struct err err;
+
+	if (!may_assert(k, node,
+		"its routes were deleted twice in ten minutes: with systemd-networkd "
+		"set "
+		"ManageForeignRoutes=no, or see who flushes them")) {
+		b->stage = BOOK_STAGED;
+		b->withdrawn = k->now.mono;
+		(void)keeper_note(k, node, 0); /* without a disk it is found again */
+		return;
+	}
+	if (keeper_interface(k, node, false, &err) < 0 || keeper_look(k, &err) < 0 ||
+	    keeper_preflight(k, node, &err) < 0 || keeper_commit(k, node, &err) < 0) {
+		b->stage = BOOK_STAGED;
+		(void)keeper_note(k, node, 0); /* likewise */
+	}
+}
+
+static void
+backstop(struct keeper *k, uint32_t node, const struct scene_node *s)
+{
+	uint32_t carrier = s->holder;
+	const struct keeper_seen *hub = &k->seen[k->mesh->hub];
+	struct err ignored;
+
+	if (s->path != NETD_DIRECT || carrier == NETD_NONE ||
+	    k->book.node[node].stage != BOOK_DIRECT)
+		return;
+	/*
+	 * By what was seen to happen, not by the age that a handshake claims: that is
+	 * of the wall clock, which somebody may just have set.
+	 */
+	if (!policy_dead(mono_diff(k->now.mono, k->seen[carrier].noticed),
+		k->seen[carrier].tx > k->seen[carrier].alive_tx,
+		hub->handshake.ns ? mono_diff(k->now.mono, hub->noticed) : -1))
+		return;
+	if (keeper_withdraw(k, node, &ignored) == 0)
+		(void)snprintf(k->book.node[node].foreign, NETD_FOREIGN_MAX,
+		    "withdrawn: packets went in, and no handshake for 180 s"); /* fits
+										*/
+}
+
+void
+keeper_settle(struct keeper *k, uint32_t node)
+{
+	struct book_node *b = &k->book.node[node];
+	struct scene_node s;
+
+	scene_node(&k->scene, node, &s);
+	if (b->via != NETD_NONE && s.holder != b->via)
+		b->via = NETD_NONE;
+	/* One that is not right is nobody's until it is staged again. */
+	b->peer = s.own && scene_right(&k->book, k->self, node, s.own);
+	b->stage = s.committed			    ? BOOK_DIRECT
+		   : s.leased			    ? BOOK_LEASED
+		   : b->peer || b->via != NETD_NONE ? BOOK_STAGED
+						    : BOOK_HUB;
+	(void)keeper_note(k, node, 0); /* it is found again */
+}
+
+void
+keeper_converge(struct keeper *k)
+{
+	struct err ignored;
+
+	for (uint32_t i = 0; i < k->mesh->n_nodes; i++) {
+		struct book_node *b = &k->book.node[i];
+		struct scene_node s;
+		unsigned doing = b->doing;
+
+		if (i == k->self || i == k->mesh->hub)
+			continue;
+		scene_node(&k->scene, i, &s);
+		if (doing == NETD_WITHDRAW || s.partial) {
+			b->stage = BOOK_LEASED; /* whatever it was: look for routes */
+			(void)keeper_withdraw(k, i,
+			    &ignored); /* the lease does, else */
+			continue;
+		}
+		if (!doing && b->stage != BOOK_HUB)
+			continue; /* the watch compares */
+		if (doing || s.own || s.path != NETD_HUB)
+			keeper_settle(k, i);
+	}
+}
+
+void
+keeper_poll(struct keeper *k, struct keeper_now now)
+{
+	struct err ignored;
+	bool flushed;
+
+	k->now = now;
+	if (keeper_look(k, &ignored) < 0)
+		return; /* unknown: no change; the next look tells */
+	/* A disk that has room again ends the time of withdrawals only. */
+	if (k->journal_rc)
+		(void)keeper_note(k, (uint32_t)k->self, 0);
+	if (k->state.direct_link.ifindex == 0) {
+		interface_gone(k);
+		return;
+	}
+	flushed = is_flush(k);
+	for (uint32_t i = 0; i < k->mesh->n_nodes; i++) {
+		struct scene_node s;
+
+		if (i == k->self || i == k->mesh->hub)
+			continue;
+		if (k->book.node[i].doing == NETD_WITHDRAW)
+			(void)keeper_withdraw(k, i, &ignored); /* until it succeeds */
+		scene_node(&k->scene, i, &s);
+		watch_peer(k, i, &s);
+		watch_routes(k, i, &s, flushed);
+		if (flushed && k->state.direct_link.up && !now.freeze &&
+		    k->book.node[i].stage == BOOK_DIRECT && !k->book.node[i].flags)
+			repair(k, i);
+		else
+			backstop(k, i, &s);
+	}
+}

@@ -1,0 +1,112 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# A guard that nobody tests is none: build netd without one guard at a time, and see
+# that the suite notices. Ends with "N of M mutants killed", status 1 if one lives.
+#
+# usage: tests/mutants.sh      after `make`; `make mutants`
+
+set -u
+cd "$(dirname "$0")/.." || exit
+out=build/mutants
+rm -rf "$out"
+mkdir -p "$out"
+tests='test_netd_policy test_netd test_nl_names'
+libs=$(pkg-config --libs libmnl libsodium)
+killed=0 all=0
+
+links() {
+	sed -n 's/^ \* links: //p' "tests/unit/$1.c" | xargs -n 1
+}
+
+# Everything once, plainly; a mutant replaces one object.
+mkdir -p "$out/obj"
+for file in $(for t in $tests; do links "$t"; done | sort -u) \
+    $(for t in $tests; do echo "tests/unit/$t.c"; done); do
+	gcc -O0 -I. -D_GNU_SOURCE -std=c11 -c -o "$out/obj/${file//\//_}.o" "$file" || exit
+done
+
+# try NAME SOURCE-IN-ITS-PLACE FLAGS...: is the mutant noticed?
+try() {
+	local name=$1 original=$2 source=$3 t objects file
+	shift 3
+	all=$((all + 1))
+	if ! gcc -O0 -I. -D_GNU_SOURCE -std=c11 -w "$@" -x c -c -o "$out/mutant.o" "$source"; then
+		echo "not ok - $name: does not compile"
+		return
+	fi
+	for t in $tests; do
+		links "$t" | grep -qx "$original" || continue
+		objects=$out/obj/tests_unit_$t.c.o
+		for file in $(links "$t"); do
+			if [ "$file" = "$original" ]; then
+				objects="$objects $out/mutant.o"
+			else
+				objects="$objects $out/obj/${file//\//_}.o"
+			fi
+		done
+		# shellcheck disable=SC2086 # words
+		gcc -o "$out/run" $objects build/libcommon.a -lcmocka $libs -lm || exit
+		if ! timeout 60 "$out/run" >"$out/log" 2>&1; then
+			killed=$((killed + 1))
+			echo "ok - $name: killed by $t"
+			return
+		fi
+	done
+	echo "not ok - $name: lives"
+}
+
+policy=optimizer/netd/policy.c
+guards=$(grep -oE 'GUARD\([0-9]+' $policy | tr -dc '0-9\n' | sort -n)
+[ "$guards" = "$(seq "$(wc -l <<<"$guards")")" ] || {
+	echo "the guards of $policy are not numbered 1, 2, 3 ..."
+	exit 1
+}
+for n in $guards; do
+	words=$(grep -n "GUARD($n," $policy | head -1 | sed 's/.*GUARD(//; s/.$//')
+	try "policy: no guard $words" $policy $policy -DMUTANT="$n"
+done
+
+# edit NAME FILE SED-SCRIPT: the file with that change
+edit() {
+	sed -E "$3" "$2" >"$out/edited.c"
+	if cmp -s "$2" "$out/edited.c"; then
+		all=$((all + 1))
+		echo "not ok - $1: the edit does not apply"
+		return
+	fi
+	try "$1" "$2" "$out/edited.c"
+}
+
+route=optimizer/netd/keeper_route.c peer=optimizer/netd/keeper_peer.c
+watch=optimizer/netd/keeper_watch.c keeper=optimizer/netd/keeper.c
+guard=optimizer/apply/kernel_guard.c
+edit "route: a lease is not read back" $route '/rc = check_routes\(k, node, true, err\)/d'
+edit "route: a commit is not read back" $route 's/rc = check_routes\(k, node, false, err\)/rc = keeper_look(k, err)/'
+edit "route: lookups are not made" $route 's/ifindex != k->state.direct_link.ifindex\)/0)/'
+edit "route: half a lease is left" $route '/leasing/,/return rc;/s/withdraw_routes\(k, node, &ignored\) < 0/0/'
+edit "route: the lease goes before the route is there" $route 's/^\trc = add_routes\(k, node, err\);/\trc = 0;/'
+edit "route: a withdrawal is not waited for" $route 's/b->withdrawn = k->now.mono;//'
+edit "peer: what was set is not read back" $peer 's/rc = check_peer\(k, req->node, err\);/rc = 0;/'
+edit "peer: both ends start" $peer 's/if \(starts && to.family/if (to.family/'
+edit "peer: a renewal of what is there is sent" $peer 's/\(!own \|\| missing \|\| change/(1 || missing || change/'
+edit "watch: an operator is fought" $watch 's/b->flags \|= NETD_OPERATOR;//'
+edit "watch: roaming is an operator" $watch 's/return moved \&\& !heard;/return moved;/'
+edit "watch: a flush is repaired for ever" $watch 's/b->flags \|= NETD_FROZEN;/return true;/'
+edit "watch: a restart leaves halves" $watch 's/doing == NETD_WITHDRAW \|\| s.partial/0/'
+edit "watch: a withdrawal is not gone on with" $watch 's/if \(doing == NETD_WITHDRAW \|\| s.partial/if (s.partial/'
+edit "watch: what was leased is restored" $watch 's/k->book.node\[i\].stage != BOOK_DIRECT \|\| k->book/k->book.node[i].stage < BOOK_LEASED || k->book/'
+edit "watch: no backstop" $watch 's/^\tif \(!policy_dead\(/\tif (1 || !policy_dead(/'
+edit "keeper: no preflight" $keeper 's/rc = keeper_preflight\(k, req->node, err\);/rc = 0;/'
+edit "keeper: tokens are free" $keeper 's/^\tif \(v.charge\)/\tif (0)/'
+edit "keeper: any mesh file" $keeper 's/k->greeted = rc == 0 \&\& req->hash == netd_roster_hash\(k->mesh\);/k->greeted = true;/'
+edit "keeper: what the mesh file drops keeps its route" $keeper 's/\(void\)keeper_withdraw\(k, i, err\);/;/'
+edit "guard: any interface for WireGuard" $guard 's/only\(request, sizeof\(\*genl\), WGDEVICE_A_IFNAME, ifname,/(1 || only(request, sizeof(*genl), WGDEVICE_A_IFNAME, ifname,/; s/strlen\(ifname\) \+ 1\) \&\&$/strlen(ifname) + 1)) \&\&/'
+edit "guard: REPLACE_PEERS" $guard 's/if \(mnl_attr_get_type\(attr\) == WGDEVICE_A_FLAGS\)/if (0)/'
+edit "guard: REPLACE_ALLOWEDIPS" $guard 's/flags \& ~\(uint32_t\)WGPEER_F_REMOVE_ME/0/'
+edit "guard: many peers" $guard 's/return n <= 1;/return true;/'
+edit "guard: our own address" $guard 's/return local \&\& far \&\&/return true; return local \&\& far \&\&/'
+edit "guard: a route in place of another" $guard 's/if \(request->nlmsg_flags \& \(NLM_F_REPLACE \| NLM_F_APPEND\)\)/if (0)/'
+
+echo "$killed of $all mutants killed"
+[ "$killed" = "$all" ]
