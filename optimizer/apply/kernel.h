@@ -6,8 +6,9 @@
  * cannot be written, which the real implementation also asserts on every message that
  * it sends.
  *
- * The kernel_*.c implement it by netlink;
- * tests/fakes/kernel.c stands in for them in unit tests.  Calls return 0 or -errno.
+ * The kernel_*.c implement it by netlink, and kernel_uapi.c for interfaces that
+ * wireguard-go serves; tests/fakes/kernel.c stands in for them in unit tests.  Calls
+ * return 0 or -errno.
  */
 #ifndef OPTIMIZER_APPLY_KERNEL_H
 #define OPTIMIZER_APPLY_KERNEL_H
@@ -37,6 +38,8 @@ struct kernel_link {
 	bool wireguard; /* by its kind, not by its name */
 	bool up;
 	uint32_t mtu;
+	bool
+	    userspace; /* a TUN device with a UAPI socket; then wireguard is true too */
 };
 
 struct kernel_addr {
@@ -106,14 +109,20 @@ struct kernel_peer_change {
 	size_t n_allowed;
 };
 
-/* direct: the one interface that this handle may change. */
+/*
+ * direct: the one interface that this handle may change.  `meshopt peer`, the
+ * operator's own hand, opens one for the hub interface; nothing that follows a plan
+ * may.
+ */
 int kernel_open(const char *direct, struct kernel **out, struct err *err);
 void kernel_close(struct kernel *k);
 
 /* --- reading --- */
 
-bool kernel_may_change(struct kernel *k);    /* CAP_NET_ADMIN is in effect */
-bool kernel_has_wireguard(struct kernel *k); /* its generic netlink family exists */
+bool kernel_may_change(struct kernel *k); /* CAP_NET_ADMIN is in effect */
+
+/* Its generic netlink family exists, or else wireguard-go is installed. */
+bool kernel_has_wireguard(struct kernel *k);
 int kernel_link(struct kernel *k, const char *name, struct kernel_link *out);
 
 /* Of all interfaces, if ifindex is 0.  *out is for free(). */

@@ -126,7 +126,10 @@ kernel_nl_next(struct kernel_nl_attrs *attrs)
 int kernel_parse_device(const struct nlmsghdr *nlh, struct kernel_device *dev);
 void kernel_parse_device_fini(struct kernel_device *dev);
 
-/* 0, -EBADMSG, or -ENOENT for a message of no interest to us. */
+/*
+ * 0, -EBADMSG, or -ENOENT for a message of no interest to us.  userspace of a link is
+ * set for any TUN device: whether a socket belongs to it is not in the message.
+ */
 int kernel_parse_link(const struct nlmsghdr *nlh, struct kernel_link *out);
 int kernel_parse_addr(const struct nlmsghdr *nlh, struct kernel_addr *out);
 int kernel_parse_route(const struct nlmsghdr *nlh, struct kernel_route *out);

@@ -15,9 +15,8 @@
 #define USER_HZ 100
 
 static bool
-is_wireguard(const struct nlattr *info)
+is_kind(const struct nlattr *info, const char *kind)
 {
-	static const char kind[] = "wireguard";
 	struct kernel_nl_attrs attrs = kernel_nl_nested(info);
 	const struct nlattr *attr;
 
@@ -59,7 +58,8 @@ kernel_parse_link(const struct nlmsghdr *nlh, struct kernel_link *out)
 				return -EBADMSG;
 			break;
 		case IFLA_LINKINFO:
-			out->wireguard = is_wireguard(attr);
+			out->wireguard = is_kind(attr, "wireguard");
+			out->userspace = is_kind(attr, "tun");
 			break;
 		}
 	}

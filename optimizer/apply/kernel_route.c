@@ -19,6 +19,7 @@
 
 #include "common/mem.h"
 #include "common/num.h"
+#include "optimizer/apply/kernel_uapi.h"
 
 /* Above this the table is not an overlay node's, and memory is worth more. */
 #define ROUTES_MAX 4000000
@@ -42,6 +43,10 @@ kernel_link(struct kernel *k, const char *name, struct kernel_link *out)
 	mnl_attr_put_strz(nlh, IFLA_IFNAME, name);
 	memset(out, 0, sizeof(*out));
 	rc = kernel_nl_ask(k, KERNEL_NL_ROUTE, nlh, link_cb, out);
+	if (rc == 0 && out->userspace) {
+		out->userspace = kernel_uapi_serves(name);
+		out->wireguard = out->userspace;
+	}
 	return rc == 0 && out->ifindex == 0 ? -ENODEV : rc;
 }
 
@@ -224,25 +229,9 @@ kernel_port_free(struct kernel *k, uint16_t port)
 	return rc < 0 ? rc : try_bind(AF_INET6, port);
 }
 
-int
-kernel_link_add(struct kernel *k, uint32_t mtu)
-{
-	uint8_t buf[KERNEL_NL_REQUEST];
-	struct nlmsghdr *nlh =
-	    kernel_nl_request(buf, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
-	struct nlattr *info;
-
-	(void)mnl_nlmsg_put_extra_header(nlh, sizeof(struct ifinfomsg));
-	mnl_attr_put_strz(nlh, IFLA_IFNAME, k->direct);
-	mnl_attr_put_u32(nlh, IFLA_MTU, mtu);
-	info = mnl_attr_nest_start(nlh, IFLA_LINKINFO);
-	mnl_attr_put_strz(nlh, IFLA_INFO_KIND, "wireguard");
-	mnl_attr_nest_end(nlh, info);
-	return kernel_nl_change(k, KERNEL_NL_ROUTE, nlh);
-}
-
+/* An IFLA_MTU of 0 is left out. */
 static int
-change_link(struct kernel *k, uint16_t type, unsigned flags)
+change_link(struct kernel *k, uint16_t type, unsigned flags, uint32_t mtu)
 {
 	uint8_t buf[KERNEL_NL_REQUEST];
 	struct nlmsghdr *nlh = kernel_nl_request(buf, type, 0);
@@ -254,19 +243,49 @@ change_link(struct kernel *k, uint16_t type, unsigned flags)
 	link->ifi_index = (int)ifindex;
 	link->ifi_flags = flags;
 	link->ifi_change = flags;
+	if (mtu)
+		mnl_attr_put_u32(nlh, IFLA_MTU, mtu);
 	return kernel_nl_change(k, KERNEL_NL_ROUTE, nlh);
+}
+
+/* Where the kernel cannot, wireguard-go makes the device and serves it. */
+static int
+start_userspace(struct kernel *k, uint32_t mtu)
+{
+	int rc = if_nametoindex(k->direct) ? -EEXIST : kernel_uapi_start(k->direct);
+
+	return rc < 0 ? rc : change_link(k, RTM_NEWLINK, 0, mtu);
+}
+
+int
+kernel_link_add(struct kernel *k, uint32_t mtu)
+{
+	uint8_t buf[KERNEL_NL_REQUEST];
+	struct nlmsghdr *nlh =
+	    kernel_nl_request(buf, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+	struct nlattr *info;
+	int rc;
+
+	(void)mnl_nlmsg_put_extra_header(nlh, sizeof(struct ifinfomsg));
+	mnl_attr_put_strz(nlh, IFLA_IFNAME, k->direct);
+	mnl_attr_put_u32(nlh, IFLA_MTU, mtu);
+	info = mnl_attr_nest_start(nlh, IFLA_LINKINFO);
+	mnl_attr_put_strz(nlh, IFLA_INFO_KIND, "wireguard");
+	mnl_attr_nest_end(nlh, info);
+	rc = kernel_nl_change(k, KERNEL_NL_ROUTE, nlh);
+	return rc == -EOPNOTSUPP ? start_userspace(k, mtu) : rc;
 }
 
 int
 kernel_link_up(struct kernel *k)
 {
-	return change_link(k, RTM_NEWLINK, IFF_UP);
+	return change_link(k, RTM_NEWLINK, IFF_UP, 0);
 }
 
 int
 kernel_link_del(struct kernel *k)
 {
-	return change_link(k, RTM_DELLINK, 0);
+	return change_link(k, RTM_DELLINK, 0, 0);
 }
 
 int

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "common/mem.h"
+#include "optimizer/apply/kernel_uapi.h"
 
 static int
 family_cb(const struct nlmsghdr *nlh, void *ctx)
@@ -49,7 +50,16 @@ find_family(struct kernel *k)
 bool
 kernel_has_wireguard(struct kernel *k)
 {
-	return find_family(k) == 0;
+	return find_family(k) == 0 || kernel_uapi_installed();
+}
+
+/* Does wireguard-go serve it?  Asked each time: an interface may be made anew. */
+static bool
+by_uapi(struct kernel *k, const char *ifname)
+{
+	struct kernel_link link;
+
+	return kernel_link(k, ifname, &link) == 0 && link.userspace;
 }
 
 static struct nlmsghdr *
@@ -82,9 +92,12 @@ kernel_device(struct kernel *k, const char *name, struct kernel_device **out)
 {
 	uint8_t buf[KERNEL_NL_REQUEST];
 	struct kernel_device *dev;
-	int rc = find_family(k);
+	int rc;
 
 	*out = NULL;
+	if (by_uapi(k, name))
+		return kernel_uapi_device(name, out);
+	rc = find_family(k);
 	if (rc < 0)
 		return rc;
 	dev = mem_alloc(sizeof(*dev));
@@ -132,14 +145,16 @@ secret_again(void *ctx)
 	explicit_bzero(ctx, sizeof(struct wgkey));
 }
 
-int
-kernel_key_copy(struct kernel *k, const char *from, uint16_t port)
+/* The private key of the interface from: 0 with a key, -ENOKEY without. */
+static int
+read_secret(struct kernel *k, const char *from, struct wgkey *secret)
 {
 	uint8_t buf[KERNEL_NL_REQUEST];
-	struct wgkey secret = { 0 };
-	struct nlmsghdr *nlh;
-	int rc = find_family(k);
+	int rc;
 
+	if (by_uapi(k, from))
+		return kernel_uapi_secret(from, secret);
+	rc = find_family(k);
 	if (rc < 0)
 		return rc;
 	rc = kernel_nl_dump(k,
@@ -147,17 +162,41 @@ kernel_key_copy(struct kernel *k, const char *from, uint16_t port)
 		.request = wg_request(k, buf, WG_CMD_GET_DEVICE, from),
 		.each = secret_cb,
 		.again = secret_again,
-		.ctx = &secret });
-	if (rc == 0 && wgkey_is_zero(&secret))
-		rc = -ENOKEY;
-	if (rc == 0) {
-		nlh = wg_request(k, buf, WG_CMD_SET_DEVICE, k->direct);
-		mnl_attr_put(nlh, WGDEVICE_A_PRIVATE_KEY, sizeof(secret), &secret);
-		mnl_attr_put_u16(nlh, WGDEVICE_A_LISTEN_PORT, port);
-		rc = kernel_nl_change(k, KERNEL_NL_GENERIC, nlh);
+		.ctx = secret });
+	return rc == 0 && wgkey_is_zero(secret) ? -ENOKEY : rc;
+}
+
+static int
+write_secret(struct kernel *k, const struct wgkey *secret, uint16_t port)
+{
+	uint8_t buf[KERNEL_NL_REQUEST];
+	struct nlmsghdr *nlh;
+	int rc;
+
+	if (by_uapi(k, k->direct)) {
+		k->changes++;
+		return kernel_uapi_set_key(k->direct, secret, port);
 	}
-	explicit_bzero(&secret, sizeof(secret));
+	rc = find_family(k);
+	if (rc < 0)
+		return rc;
+	nlh = wg_request(k, buf, WG_CMD_SET_DEVICE, k->direct);
+	mnl_attr_put(nlh, WGDEVICE_A_PRIVATE_KEY, sizeof(*secret), secret);
+	mnl_attr_put_u16(nlh, WGDEVICE_A_LISTEN_PORT, port);
+	rc = kernel_nl_change(k, KERNEL_NL_GENERIC, nlh);
 	explicit_bzero(buf, sizeof(buf));
+	return rc;
+}
+
+int
+kernel_key_copy(struct kernel *k, const char *from, uint16_t port)
+{
+	struct wgkey secret = { 0 };
+	int rc = read_secret(k, from, &secret);
+
+	if (rc == 0)
+		rc = write_secret(k, &secret, port);
+	explicit_bzero(&secret, sizeof(secret));
 	return rc;
 }
 
@@ -180,8 +219,13 @@ kernel_peer_set(struct kernel *k, const struct kernel_peer_change *change)
 	struct sockaddr_storage ss;
 	struct nlmsghdr *nlh;
 	struct nlattr *peers, *peer, *allowed;
-	int rc = find_family(k);
+	int rc;
 
+	if (by_uapi(k, k->direct)) {
+		k->changes++;
+		return kernel_uapi_peer_set(k->direct, change);
+	}
+	rc = find_family(k);
 	if (rc < 0)
 		return rc;
 	/* An IPv6 prefix takes 44 bytes and a roster entry has 64 of them at most. */
@@ -217,8 +261,13 @@ kernel_peer_remove(struct kernel *k, const struct wgkey *key)
 	uint8_t buf[KERNEL_NL_REQUEST];
 	struct nlattr *peers, *peer;
 	struct nlmsghdr *nlh;
-	int rc = find_family(k);
+	int rc;
 
+	if (by_uapi(k, k->direct)) {
+		k->changes++;
+		return kernel_uapi_peer_remove(k->direct, key);
+	}
+	rc = find_family(k);
 	if (rc < 0)
 		return rc;
 	nlh = wg_request(k, buf, WG_CMD_SET_DEVICE, k->direct);

@@ -52,8 +52,7 @@ check_kernel(struct check *c)
 		fault(c, "no CAP_NET_ADMIN: run it as root");
 	else if (!c->state->has_wireguard)
 		fault(c, "the kernel has no WireGuard: modprobe wireguard, or install "
-			 "a kernel "
-			 "that has it");
+			 "wireguard-go");
 }
 
 static void

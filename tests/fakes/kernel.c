@@ -45,7 +45,7 @@ fake_reset(const struct wgkey *own, const char *hub_route)
 	fake_fini();
 	fake.now.ns = 1000 * NS_PER_S;
 	fake.hub_link =
-	    (struct kernel_link){ "wg0", FAKE_HUB_IFINDEX, true, true, 1420 };
+	    (struct kernel_link){ "wg0", FAKE_HUB_IFINDEX, true, true, 1420, false };
 	fake.hub.has_key = true;
 	fake.hub.key = *own;
 	fake.hub.port = 51820;

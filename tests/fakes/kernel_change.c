@@ -34,7 +34,7 @@ kernel_link_add(struct kernel *k, uint32_t mtu)
 	if (fake.direct_link.ifindex)
 		return -EEXIST;
 	fake.direct_link =
-	    (struct kernel_link){ "", FAKE_DIRECT_IFINDEX, true, false, mtu };
+	    (struct kernel_link){ "", FAKE_DIRECT_IFINDEX, true, false, mtu, false };
 	memcpy(fake.direct_link.name, k->direct, sizeof(k->direct));
 	fake.rp_direct = fake.rp_default;
 	return 0;

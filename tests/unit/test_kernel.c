@@ -9,6 +9,7 @@
  * links: optimizer/apply/kernel_guard.c optimizer/apply/kernel_parse_route.c
  * links: optimizer/apply/kernel_route.c optimizer/apply/kernel_wg.c
  * links: optimizer/apply/kernel_lease.c
+ * links: optimizer/apply/kernel_uapi.c optimizer/apply/kernel_uapi_parse.c
  */
 #include "optimizer/apply/kernel.h"
 
@@ -225,6 +226,7 @@ without_wireguard_it_is_said(void **unused)
 	(void)unused;
 	if (!ready)
 		skip();
+	assert_int_equal(setenv("WG_QUICK_USERSPACE_IMPLEMENTATION", "/none", 1), 0);
 	if (kernel_has_wireguard(kernel)) {
 		/* Not a WireGuard interface, and the wrong family of error otherwise.
 		 */

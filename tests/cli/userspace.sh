@@ -1,0 +1,154 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# Where the kernel has no WireGuard: the same verbs through wireguard-go's UAPI socket, in
+# namespaces of this test.
+#
+#	[dub] ---- [hkg] ---- [nrt]       wg0: hub and spokes, set up by wg(8)
+#	     br0, 192.0.2.0/24            wgd0: made by meshopt apply
+#
+# Each node has a mount namespace as well: the sockets lie in the file system.
+
+# shellcheck disable=SC2015,SC2317 # pass cannot fail; wait_for calls much of this
+. "$(dirname "$0")/lib.sh"
+command -v wireguard-go >/dev/null || skip "wireguard-go is not installed"
+[ -c /dev/net/tun ] || skip "there is no /dev/net/tun"
+in_namespace nm
+if ip link add wgx9 type wireguard 2>/dev/null; then
+	# apply would take the kernel's own for wgd0, which the lab proves.
+	skip "this kernel has WireGuard, and what it has is preferred"
+fi
+
+NODES=(dub hkg nrt)
+declare -A PID=() KEY=() UNDER=([dub]=192.0.2.1 [hkg]=192.0.2.2 [nrt]=192.0.2.3)
+declare -A ADDR=([dub]=10.50.0.1 [hkg]=10.50.5.1 [nrt]=10.50.4.1)
+declare -A ROLE=([dub]=hub [hkg]=pop [nrt]=backend)
+
+# unshare --fork waits for its child whatever it is told; the child takes SIGKILL alone.
+trap 'kill -KILL "${PID[@]}" 2>/dev/null; wait; rm -rf "$TMP"' EXIT
+
+node() {
+	local name=$1
+	shift
+	nsenter -t "${PID[$name]}" -n -m -p "$@"
+}
+
+# The child of unshare is the first process of the namespaces.
+born() {
+	local child
+	child=$(pgrep -P "$1") && [ "$(readlink "/proc/$child/ns/net")" != \
+	    "$(readlink /proc/self/ns/net)" ] && PID[$2]=$child
+}
+
+network() {
+	local name i=0
+	ip link set lo up
+	ip link add br0 type bridge
+	ip link set br0 up
+	for name in "${NODES[@]}"; do
+		# All that runs in there ends with its first process, and that with us.
+		unshare -nmpf --kill-child --mount-proc sleep 300 &
+		wait_for 10 born $! "$name" || exit 1
+		i=$((i + 1))
+		ip link add port$i type veth peer name eth0 netns "${PID[$name]}"
+		ip link set port$i master br0 up
+		node "$name" ip link set lo up
+		node "$name" ip addr add "${UNDER[$name]}/24" dev eth0
+		node "$name" ip link set eth0 up
+		node "$name" mount -t tmpfs run /run
+	done
+}
+
+mesh() {
+	local name
+	printf '[Mesh]\nName = edgeproxy\n'
+	for name in "${NODES[@]}"; do
+		printf '\n[Node]\nName = %s\nRole = %s\nAddress = %s/24\n' "$name" \
+		    "${ROLE[$name]}" "${ADDR[$name]}"
+		printf 'PublicKey = %s\n' "${KEY[$name]}"
+		[ "$name" != dub ] || printf 'AllowedIPs = 10.50.0.1/32, 10.50.0.0/16\n'
+		[ "$name" = nrt ] || printf 'Endpoint = %s:51820\n' "${UNDER[$name]}"
+	done
+}
+
+spokes() {
+	local name
+	for name in "${NODES[@]}"; do
+		(umask 077 && wg genkey >"$TMP/$name.key")
+		KEY[$name]=$(wg pubkey <"$TMP/$name.key")
+	done
+	mesh >"$TMP/mesh.conf"
+	for name in "${NODES[@]}"; do
+		node "$name" wireguard-go wg0 >"$TMP/$name.go" 2>&1 || return 1
+		node "$name" wg set wg0 private-key "$TMP/$name.key" listen-port 51820
+		node "$name" ip addr add "${ADDR[$name]}/24" dev wg0
+	done
+	for name in hkg nrt; do
+		node dub wg set wg0 peer "${KEY[$name]}" allowed-ips "${ADDR[$name]}/32"
+		node "$name" wg set wg0 peer "${KEY[dub]}" allowed-ips 10.50.0.0/16 \
+		    endpoint 192.0.2.1:51820 persistent-keepalive 25
+	done
+	node dub sysctl -qw net.ipv4.ip_forward=1
+	for name in "${NODES[@]}"; do
+		node "$name" ip link set wg0 up
+		node "$name" ip route replace 10.50.0.0/16 dev wg0
+	done
+	for name in hkg nrt; do
+		wait_for 20 node "$name" ping -q -c 1 -W 1 10.50.0.1 >"$TMP/ping" || return 1
+	done
+}
+
+# at NODE VERB...: a verb of ours on a node
+at() {
+	local name=$1 verb=$2
+	shift 2
+	run node "$name" meshopt "$verb" --mesh "$TMP/mesh.conf" "$@"
+}
+
+out_by() { node "$1" ip route get "$2" | sed -n 's/.* dev \([^ ]*\).*/\1/p'; }
+
+test_apply() {
+	local name ends=()
+	cat >"$TMP/plan.json" <<-END
+		{"mesh": "edgeproxy", "tunnels": [],
+		 "routes": [{"a": "hkg", "b": "nrt", "path": "direct", "ms": 5, "hub_ms": 50}]}
+	END
+	node dub wg showconf wg0 | sort >"$TMP/dub.before" # in no order of its own
+	at hkg apply "$TMP/plan.json"
+	status 0 "apply, dry run"
+	for name in hkg nrt; do
+		node "$name" meshopt apply --mesh "$TMP/mesh.conf" --yes --wait 60s \
+		    "$TMP/plan.json" >"$TMP/apply.$name" 2>&1 &
+		ends+=($!)
+	done
+	for name in "${ends[@]}"; do
+		wait "$name"
+		check_eq "apply --yes: one end" "$?" 0
+	done
+	sed 's/^/# /' "$TMP/apply.hkg" "$TMP/apply.nrt"
+	check_eq "hkg reaches nrt by wgd0" "$(out_by hkg 10.50.4.1)" wgd0
+	check_eq "nrt reaches hkg by wgd0" "$(out_by nrt 10.50.5.1)" wgd0
+	check "which answers" node hkg ping -q -c 3 -i 0.1 -W 2 10.50.4.1 >"$TMP/ping"
+	check "wgd0 is wireguard-go's" node hkg test -S /run/wireguard/wgd0.sock
+	at hkg apply --exit-code "$TMP/plan.json"
+	status 0 "again: nothing to do"
+	stdout_has "nothing to do" "and it says so"
+}
+
+test_undo() {
+	local name
+	for name in hkg nrt; do
+		at "$name" apply --undo --yes
+		status 0 "undo on $name"
+	done
+	check_eq "hkg reaches nrt by wg0 again" "$(out_by hkg 10.50.4.1)" wg0
+	check "which answers" node hkg ping -q -c 3 -i 0.1 -W 2 10.50.4.1 >"$TMP/ping"
+	node dub wg showconf wg0 | sort >"$TMP/dub.after"
+	check "the hub's wg0 was never touched" cmp "$TMP/dub.before" "$TMP/dub.after"
+}
+
+network
+spokes || skip "wireguard-go makes no tunnel here: $(tail -n 1 "$TMP/hkg.go")"
+test_apply
+test_undo
+finish
