@@ -61,7 +61,8 @@ endif
 src = $(sort $(wildcard $(addsuffix /*.c,$(1))))
 obj = $(patsubst %.c,$(O)/obj/%.o,$(1))
 COMMON := $(call src,common)
-OPTIMIZER := $(call src,optimizer optimizer/decide optimizer/verify optimizer/apply)
+OPTIMIZER := $(call src,optimizer optimizer/decide optimizer/verify optimizer/apply \
+	optimizer/operate)
 PROBER := $(call src,prober)
 COLLECTOR := $(filter-out $(NO_PG),$(call src,collector))
 PROGS := $(O)/meshopt $(O)/meshopt-prober $(O)/meshopt-collector

@@ -16,6 +16,7 @@ enum {
 
 int cmd_apply(int argc, char **argv);
 int cmd_config(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
 int cmd_import(int argc, char **argv);
 int cmd_keygen(int argc, char **argv);
 int cmd_lint(int argc, char **argv);

@@ -29,6 +29,7 @@ static const struct verb {
 	{ "replay", cmd_replay, "run recorded RTTs through a policy" },
 	{ "apply", cmd_apply,
 	    "carry a plan out on this node; a dry run without --yes" },
+	{ "doctor", cmd_doctor, "find out what is wrong with this node's tunnels" },
 	{ "ping", cmd_ping, "probe peers now, by overlay and public address" },
 	{ "prober", NULL, "measure this node's peers, as a daemon" },
 	{ "collector", NULL, "collect what the probers measure, as a daemon" },

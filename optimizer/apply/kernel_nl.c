@@ -63,6 +63,7 @@ kernel_close(struct kernel *k)
 		return;
 	hang_up(k, KERNEL_NL_ROUTE);
 	hang_up(k, KERNEL_NL_GENERIC);
+	hang_up(k, KERNEL_NL_NETFILTER);
 	if (k->monitor)
 		(void)mnl_socket_close(k->monitor); /* was only read */
 	if (k->fib)
@@ -100,7 +101,8 @@ kernel_nl_request(void *buf, uint16_t type, uint16_t flags)
 static int
 call(struct kernel *k, enum kernel_nl_bus bus)
 {
-	static const int protocol[] = { NETLINK_ROUTE, NETLINK_GENERIC };
+	static const int protocol[] = { NETLINK_ROUTE, NETLINK_GENERIC,
+		NETLINK_NETFILTER };
 	struct timeval timeout = { .tv_sec = ANSWER_TIMEOUT };
 	int on = 1;
 

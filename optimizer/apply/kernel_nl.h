@@ -20,9 +20,16 @@
 /* Requests are small; the largest is a peer with all its prefixes. */
 #define KERNEL_NL_REQUEST 8192
 
+enum kernel_nl_bus {
+	KERNEL_NL_ROUTE,
+	KERNEL_NL_GENERIC,
+	KERNEL_NL_NETFILTER,
+	KERNEL_NL_BUSES
+};
+
 struct kernel {
 	char direct[IF_NAMESIZE];
-	struct mnl_socket *sock[2]; /* by enum kernel_nl_bus; NULL until needed */
+	struct mnl_socket *sock[KERNEL_NL_BUSES]; /* NULL until needed */
 	struct mnl_socket *monitor; /* NULL unless kernel_monitor() was called */
 	uint64_t changes;
 	uint32_t seq;
@@ -30,8 +37,6 @@ struct kernel {
 	struct fib *fib;
 	uint8_t *buf; /* owned, KERNEL_NL_BUFFER */
 };
-
-enum kernel_nl_bus { KERNEL_NL_ROUTE, KERNEL_NL_GENERIC };
 
 /* One message of a reply.  0, or -errno to end the conversation with. */
 typedef int kernel_nl_cb(const struct nlmsghdr *nlh, void *ctx);
