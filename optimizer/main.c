@@ -29,6 +29,8 @@ static const struct verb {
 	{ "replay", cmd_replay, "run recorded RTTs through a policy" },
 	{ "apply", cmd_apply,
 	    "carry a plan out on this node; a dry run without --yes" },
+	{ "status", cmd_status,
+	    "this node's tunnels now, and what differs from the file" },
 	{ "doctor", cmd_doctor, "find out what is wrong with this node's tunnels" },
 	{ "ping", cmd_ping, "probe peers now, by overlay and public address" },
 	{ "prober", NULL, "measure this node's peers, as a daemon" },

@@ -135,6 +135,39 @@ test_apply() {
 	stdout_has "nothing to do" "and it says so"
 }
 
+test_status() {
+	at hkg status --no-rtt --exit-code
+	status 0 "status: nothing differs from the mesh file"
+	stdout_has "wg0: up, UDP port 51820, 1 peer, in user space" "status: the interface"
+	# shellcheck disable=SC2016 # awk's own
+	check "status: dub direct, nrt by $1" awk -v path="$1" '
+		$1 == "dub" && $2 == "direct" && $3 == "192.0.2.1:51820" { dub = 1 }
+		$1 == "nrt" && $2 == path { nrt = 1 }
+		END { exit !(dub && nrt) }' "$TMP/out"
+	at hkg doctor
+	status 0 "doctor: healthy, nrt by $1"
+}
+
+test_drift() {
+	local other
+	other=$(wg genkey | wg pubkey)
+	node dub wg set wg0 peer "$other" allowed-ips 10.50.9.1/32
+	node dub wg set wg0 peer "${KEY[nrt]}" allowed-ips 10.50.4.9/32
+	at dub status --exit-code
+	status 3 "status --exit-code: drift"
+	stdout_has "peer $other is in no [Node]" "a stranger"
+	stdout_has "nrt lacks 10.50.4.1/32 in its AllowedIPs" "AllowedIPs that are missing"
+	at dub status --json
+	stdout_has '"agent": null' "status in JSON"
+	check_eq "its drift" "$(grep -c '^  "wg0: ' "$TMP/out")" 3
+	node dub wg set wg0 peer "$other" remove
+	node dub wg set wg0 peer "${KEY[nrt]}" allowed-ips 10.50.4.1/32
+	# Two pictures, then the reader has enough.
+	node dub meshopt status --mesh "$TMP/mesh.conf" --watch=100ms |
+	    awk '/^dub \(hub\)/ && ++n == 2 { exit } END { exit n != 2 }'
+	check_eq "--watch goes on" "$?" 0
+}
+
 test_undo() {
 	local name
 	for name in hkg nrt; do
@@ -149,6 +182,9 @@ test_undo() {
 
 network
 spokes || skip "wireguard-go makes no tunnel here: $(tail -n 1 "$TMP/hkg.go")"
+test_status hub
+test_drift
 test_apply
+test_status direct
 test_undo
 finish

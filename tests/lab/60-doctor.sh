@@ -44,6 +44,8 @@ healthy() { # healthy WHEN: on all nodes
 		doctor "$node"
 		check_eq "healthy, $1: $node: no finding" "$(bad)" ""
 		check_eq "healthy, $1: $node: status" "$(tail -n 1 "$RES/doctor.out")" "exit 0"
+		check "healthy, $1: $node: no drift" n "$node" meshopt status --mesh "$MESH" \
+		    --no-rtt --exit-code
 	done
 }
 

@@ -140,13 +140,4 @@ direct_up(struct world *w)
 	w->peers[NRT].tunnel = answered(49000);
 }
 
-static void
-silent_hub(struct world *w)
-{
-	for (int i = 0; i < NODES; i++) {
-		w->peers[i].small = lost;
-		w->peers[i].full = (struct doctor_probe){ .rtt_us = -1 };
-	}
-}
-
 #endif

@@ -18,6 +18,15 @@
 #include "tests/unit/doctor_world.h"
 
 static void
+silent_hub(struct world *w)
+{
+	for (int i = 0; i < NODES; i++) {
+		w->peers[i].small = lost;
+		w->peers[i].full = (struct doctor_probe){ .rtt_us = -1 };
+	}
+}
+
+static void
 healthy(struct world *w)
 {
 	(void)w;
