@@ -20,6 +20,7 @@ int cmd_doctor(int argc, char **argv);
 int cmd_import(int argc, char **argv);
 int cmd_keygen(int argc, char **argv);
 int cmd_lint(int argc, char **argv);
+int cmd_peer(int argc, char **argv);
 int cmd_ping(int argc, char **argv);
 int cmd_plan(int argc, char **argv);
 int cmd_replay(int argc, char **argv);

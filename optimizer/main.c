@@ -29,6 +29,7 @@ static const struct verb {
 	{ "replay", cmd_replay, "run recorded RTTs through a policy" },
 	{ "apply", cmd_apply,
 	    "carry a plan out on this node; a dry run without --yes" },
+	{ "peer", cmd_peer, "list, add and remove peers of the running hub interface" },
 	{ "status", cmd_status,
 	    "this node's tunnels now, and what differs from the file" },
 	{ "doctor", cmd_doctor, "find out what is wrong with this node's tunnels" },

@@ -61,7 +61,7 @@ network() {
 
 mesh() {
 	local name
-	printf '[Mesh]\nName = edgeproxy\n'
+	printf '[Mesh]\nName = edgeproxy\n\n[Region]\nName = apac\nSubnet = 10.50.4.0/24\n'
 	for name in "${NODES[@]}"; do
 		printf '\n[Node]\nName = %s\nRole = %s\nAddress = %s/24\n' "$name" \
 		    "${ROLE[$name]}" "${ADDR[$name]}"
@@ -168,6 +168,94 @@ test_drift() {
 	check_eq "--watch goes on" "$?" 0
 }
 
+# The hub's wg-quick file, as a person would have written it.
+conf() {
+	printf '# the hub\n[Interface]\nPrivateKey = %s\nAddress = 10.50.0.1/24\n' \
+	    "$(<"$TMP/dub.key")"
+	printf 'ListenPort = 51820\nPostUp = sysctl -w net.ipv4.ip_forward=1 # forwards\n'
+	printf '\n# HKG\n[Peer]\nPublicKey = %s\nAllowedIPs = 10.50.5.1/32\n' "${KEY[hkg]}"
+	printf '\n# NRT\n[Peer]\nPublicKey = %s\nAllowedIPs = 10.50.4.1/32\n' "${KEY[nrt]}"
+}
+
+peer() { at dub peer --config "$TMP/wg0.conf" "$@"; }
+allowed() { node dub wg show wg0 allowed-ips | awk -v key="$1" '$1 == key { print $2 }'; }
+
+test_peer() {
+	local tpe
+	tpe=$(wg genkey | wg pubkey)
+	peer add tpe --key "$tpe" --region apac
+	status 1 "peer add without a wg-quick file"
+	stderr_has "wg0.conf: No such file or directory; --no-save" "names it"
+	check_eq "and nothing was changed" "$(allowed "$tpe")" ""
+	(umask 022 && conf >"$TMP/wg0.conf")
+	cp "$TMP/wg0.conf" "$TMP/wg0.before"
+	peer add tpe --key "$tpe" --region apac
+	status 0 "peer add"
+	check_eq "the next free address of the region" "$(allowed "$tpe")" 10.50.4.2/32
+	check_eq "its [Node] is printed" "$(grep -c "^PublicKey = $tpe\|^Address = 10.50.4.2/24" "$TMP/out")" 2
+	check_eq "the file has it" "$(tail -n 4 "$TMP/wg0.conf")" \
+	    "$(printf '# tpe\n[Peer]\nPublicKey = %s\nAllowedIPs = 10.50.4.2/32' "$tpe")"
+	check "and the rest is as before" cmp <(head -n "$(wc -l <"$TMP/wg0.before")" "$TMP/wg0.conf") "$TMP/wg0.before"
+	check_eq "mode" "$(stat -c %a "$TMP/wg0.conf")" 600
+	check "what is saved is what runs" cmp \
+	    <(sed -n 's/^PublicKey = //p; s/^AllowedIPs = //p' "$TMP/wg0.conf" | sort) \
+	    <(node dub wg showconf wg0 | sed -n 's/^PublicKey = //p; s/^AllowedIPs = //p' | sort)
+	peer list
+	stdout_has "$tpe" "peer list has the key"
+	stdout_has "nrt" "and names"
+	cp "$TMP/wg0.conf" "$TMP/wg0.with"
+	peer add tpe --key "$tpe" --address 10.50.4.2/24 --region apac
+	status 0 "once more"
+	check "changes nothing" cmp "$TMP/wg0.conf" "$TMP/wg0.with"
+
+	peer add osa --key "$(wg genkey | wg pubkey)" --address 10.50.4.2/24
+	status 1 "an address that a peer has"
+	stderr_has "10.50.4.2/32: the peer $tpe has 10.50.4.2/32" "names the peer"
+	peer add osa --key "$(wg genkey | wg pubkey)" --address 10.50.4.1/24
+	status 1 "an address that a node has"
+	peer add osa --key "${KEY[nrt]}" --address 10.50.4.7/24
+	status 1 "a key that a node has"
+	peer add osa --key "${KEY[dub]}" --address 10.50.4.7/24
+	status 1 "the hub's own key"
+	peer add osa --key "$(wg genkey | wg pubkey)" --address 10.50.4.7/24 --allowed-ips 10.50.4.0/24
+	status 1 "a prefix over another's"
+	peer add osa --key "$(wg genkey | wg pubkey)" --address 10.50.4.7/24 --allowed-ips 0.0.0.0/0
+	status 1 "everything"
+	peer add osa --region apac
+	status 1 "no key"
+	peer add dub
+	status 1 "the node itself"
+	peer add osa --key 'short=' --region apac
+	status 1 "a key of the wrong length"
+	peer remove nobody
+	status 1 "remove: nobody"
+	echo '[Peer' >>"$TMP/wg0.with"
+	run node dub meshopt peer --mesh "$TMP/mesh.conf" --config "$TMP/wg0.with" remove nrt
+	status 1 "a file that is none"
+	check "nothing of all that has changed the file" cmp "$TMP/wg0.conf" <(head -n -1 "$TMP/wg0.with")
+	check_eq "or the kernel" "$(node dub wg show wg0 peers | wc -l)" 3
+
+	peer remove "$tpe"
+	status 0 "peer remove KEY"
+	check "the file is as before" cmp "$TMP/wg0.conf" "$TMP/wg0.before"
+	check_eq "the kernel, too" "$(node dub wg show wg0 peers | wc -l)" 2
+	peer remove nrt
+	status 0 "peer remove NAME"
+	peer add nrt
+	status 0 "and back, as the mesh file says"
+	check "which works" wait_for 20 node nrt ping -q -c 1 -W 1 10.50.0.1 >"$TMP/ping"
+	peer add tpe --key "$tpe" --region apac --write-mesh --no-save
+	status 0 "--write-mesh"
+	run meshopt lint "$TMP/mesh.conf"
+	check_eq "the mesh file has it" "$(grep -c "^Name = tpe" "$TMP/mesh.conf")" 1
+	at dub status --exit-code
+	status 0 "and nothing differs from it"
+	peer remove tpe --no-save
+	mesh >"$TMP/mesh.conf"
+	at hkg peer remove dub --no-save
+	status 1 "a spoke does not remove its hub"
+}
+
 test_undo() {
 	local name
 	for name in hkg nrt; do
@@ -184,6 +272,7 @@ network
 spokes || skip "wireguard-go makes no tunnel here: $(tail -n 1 "$TMP/hkg.go")"
 test_status hub
 test_drift
+test_peer
 test_apply
 test_status direct
 test_undo
