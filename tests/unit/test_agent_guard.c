@@ -77,7 +77,7 @@ make_plan(const struct mesh *mesh, const char *text)
 		struct plan_route *r = &plan->routes[plan->n_routes++];
 
 		*r = (struct plan_route){ (uint32_t)a, (uint32_t)b, PLAN_DIRECT, 0,
-			50000, 500000, PLAN_HUB, 0, 0, { 0 } };
+			50000, 500000, PLAN_HUB, 0, 0, { 0 }, false };
 		if (sscanf(text + used, ":%zu", &via) == 1) {
 			r->path = PLAN_RELAY;
 			r->via = (uint32_t)via;
