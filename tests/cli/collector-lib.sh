@@ -18,7 +18,7 @@ ip link set lo up
 for net in 0 1 2 5; do # dub, gru, iad, hkg
 	ip addr add "10.50.$net.1/32" dev lo
 done
-db=$tmp/collector.db
+db=${DB:-$tmp/collector.db} # a server as well
 url=http://10.50.0.1:8650
 hkg=10.50.5.1
 gru=10.50.1.1
