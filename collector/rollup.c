@@ -172,8 +172,8 @@ add_row(struct rollup *u, const struct report_row *row)
 	sketch_merge(&sum->rtt, &row->rtt);
 }
 
-void
-rollup_add(struct rollup *u, const struct report *r)
+static void
+add_head(struct rollup *u, const struct report *r)
 {
 	int64_t end_ms = r->start.ns / NS_PER_MS + r->length_ms;
 
@@ -188,8 +188,35 @@ rollup_add(struct rollup *u, const struct report *r)
 	u->report.local_drop = add_u63(u->report.local_drop, r->local_drop);
 	u->count++;
 	u->next = 0;
+}
+
+void
+rollup_add(struct rollup *u, const struct report *r)
+{
+	add_head(u, r);
 	for (size_t i = 0; i < r->n_rows; i++)
 		add_row(u, &r->rows[i]);
+}
+
+int
+rollup_add_body(struct rollup *u, const uint8_t *body, size_t len, size_t *n_rows)
+{
+	struct report_walk w = { 0 };
+	int r = report_walk_start(&w, body, len, NULL);
+
+	/* Once to judge it, since nothing can be taken out again, and once to add. */
+	while (r >= 0 && (r = report_walk_next(&w, NULL)) > 0)
+		;
+	*n_rows = w.n_rows;
+	if (r == 0)
+		r = report_walk_start(&w, body, len, NULL);
+	if (r == 0)
+		add_head(u, &w.head);
+	w.trusted = true;
+	while (r >= 0 && (r = report_walk_next(&w, NULL)) > 0)
+		add_row(u, &w.row);
+	report_walk_fini(&w);
+	return r;
 }
 
 static int

@@ -27,6 +27,13 @@ void rollup_free(struct rollup *rollup); /* NULL is fine */
  */
 void rollup_add(struct rollup *rollup, const struct report *r);
 
+/*
+ * The same for a report in binary form, in the memory of one row; *n_rows tells how
+ * many it has.  0, or -EINVAL if report_decode() refuses it: then nothing was added.
+ */
+int rollup_add_body(struct rollup *rollup, const uint8_t *body, size_t len,
+    size_t *n_rows);
+
 /* Reports that were added. */
 size_t rollup_count(const struct rollup *rollup);
 /*

@@ -74,15 +74,12 @@ static int
 take(const struct store_report *stored, void *ctx)
 {
 	struct making *making = ctx;
-	struct report r;
+	size_t n_rows;
 
-	if (report_decode(&r, stored->body, stored->len, NULL) < 0) {
+	if (rollup_add_body(making->rollup, stored->body, stored->len, &n_rows) < 0)
 		making->upkeep->unsound++;
-		return 0;
-	}
-	making->rows += r.n_rows;
-	rollup_add(making->rollup, &r);
-	report_fini(&r);
+	else
+		making->rows += n_rows;
 	return 0;
 }
 
