@@ -93,7 +93,7 @@ main(int argc, char **argv)
 	struct seed seed = { 88172645463325252u };
 	struct report_walk walk = { 0 };
 	struct sink sink = { .db = NULL };
-	struct rows_of of = { .window_ms = WINDOW_MS, .boot = 1 };
+	struct rows_of of = { .window_ms = WINDOW_MS, .boot = 1, .paths = 2 };
 	struct rows *rows;
 	struct mono begin;
 	uint32_t windows;

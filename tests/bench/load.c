@@ -7,12 +7,12 @@
  * acknowledged, or at its time.
  *
  *	load mesh NODES PORT	the mesh file, on stdout
- *	load post [-n nodes] [-p peers] [-k reports] [-t seconds] [-w window_ms]
+ *	load post [-1] [-n nodes] [-p peers] [-k reports] [-t seconds] [-w window_ms]
  *	          [-b begin_ms] [-r times] [-a file] PORT
  *
- * -k is a node's number of reports, -r how often each is sent, -a takes a line "NODE
- * START_MS" for each report that was answered 204.  SIGTERM ends a run as its time
- *does.
+ * -1 is one path instead of two, -k a node's number of reports, -r how often each is
+ *sent, -a takes a line "NODE START_MS" for each report that was answered 204.  SIGTERM
+ *ends a run as its time does.
  */
 #include <arpa/inet.h>
 #include <assert.h>
@@ -47,7 +47,7 @@
 #define HALF_DAY_MS (12 * 3600 * INT64_C(1000))
 
 struct opts {
-	uint32_t nodes, peers, reports, seconds, window_ms, times, port;
+	uint32_t nodes, peers, reports, seconds, window_ms, times, port, paths;
 	int64_t begin_ms;
 	FILE *acks;
 };
@@ -90,6 +90,7 @@ report_of(const struct load *l, const struct client *c)
 		.node = c->node,
 		.nodes = l->o.nodes,
 		.peers = l->o.peers,
+		.paths = l->o.paths,
 		.boot = l->boot,
 		.seq = c->seq,
 		.start_ms = l->o.begin_ms + (int64_t)c->seq * l->o.window_ms,
@@ -131,8 +132,7 @@ static void
 push(struct load *l, struct client *c)
 {
 	const struct rows *rows = &c->rows[c->seq % VARIANTS];
-	size_t all = c->head_len + rows->len;
-
+	const size_t all = c->head_len + rows->len;
 	while (c->sent < all) {
 		size_t in_head = c->sent < c->head_len ? c->head_len - c->sent : 0;
 		size_t in_rows = c->sent > c->head_len ? c->sent - c->head_len : 0;
@@ -284,7 +284,6 @@ static void
 tell(struct load *l, double seconds)
 {
 	double p50 = 0, p99 = 0;
-
 	if (l->n_took > 0) {
 		qsort(l->took_ms, l->n_took, sizeof(*l->took_ms), by_value);
 		p50 = l->took_ms[l->n_took / 2];
@@ -293,7 +292,7 @@ tell(struct load *l, double seconds)
 	printf("acked %llu seconds %.3f rate %.0f rows %.0f p50_ms %.1f p99_ms %.1f "
 	       "busy %llu refused %llu cut %llu bytes %zu\n",
 	    (unsigned long long)l->acked, seconds, (double)l->acked / seconds,
-	    (double)l->acked / seconds * l->o.peers * 2, p50, p99,
+	    (double)l->acked / seconds * l->o.peers * l->o.paths, p50, p99,
 	    (unsigned long long)l->busy, (unsigned long long)l->refused,
 	    (unsigned long long)l->cut,
 	    l->clients[0].rows[0].len + l->clients[0].head_len);
@@ -304,7 +303,6 @@ post(struct load *l)
 {
 	struct seed seed = { 88172645463325252u };
 	struct mono begin, end;
-
 	l->boot = (uint64_t)clock_wall().ns;
 	l->clients = mem_array(l->o.nodes, sizeof(*l->clients));
 	l->left = l->o.nodes;
@@ -344,9 +342,12 @@ parse(struct opts *o, int argc, char **argv)
 	*o = (struct opts){ .nodes = 100,
 		.seconds = 3600,
 		.window_ms = 60000,
-		.times = 1 };
-	while ((c = getopt(argc, argv, "n:p:k:t:w:b:r:a:")) != -1) {
-		if (c == 'n')
+		.times = 1,
+		.paths = 2 };
+	while ((c = getopt(argc, argv, "1n:p:k:t:w:b:r:a:")) != -1) {
+		if (c == '1')
+			o->paths = 1;
+		else if (c == 'n')
 			o->nodes = number(optarg, 2, NODES_MAX);
 		else if (c == 'p')
 			o->peers = number(optarg, 1, NODES_MAX);
@@ -379,7 +380,6 @@ main(int argc, char **argv)
 {
 	struct load l = { .epoll = -1 };
 	int rc;
-
 	log_init("load", false);
 	(void)signal(SIGPIPE, SIG_IGN); /* cannot fail for signals that exist */
 	(void)signal(SIGTERM, on_term);

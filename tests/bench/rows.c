@@ -35,12 +35,12 @@ rows_head(const struct rows_of *of, uint8_t *out, size_t cap)
 }
 
 static void
-add_row(struct report *r, uint32_t node, uint32_t peer, struct seed *seed)
+add_rows(struct report *r, const struct rows_of *of, uint32_t peer, struct seed *seed)
 {
 	/* The same both ways and at all times: 1 to 300 ms. */
-	double far = 1 + ((peer ^ node) * 2654435761u >> 8) % 2990 / 10.;
+	double far = 1 + ((peer ^ of->node) * 2654435761u >> 8) % 2990 / 10.;
 
-	for (int path = 0; path < 2; path++) {
+	for (uint32_t path = 0; path < of->paths; path++) {
 		struct report_row *row = report_add(r);
 
 		node_name(peer, row->peer);
@@ -69,7 +69,7 @@ rows_make(const struct rows_of *of, struct seed *seed)
 		uint32_t ahead = (peer + of->nodes - of->node) % of->nodes;
 
 		if (ahead > 0 && ahead <= of->peers)
-			add_row(&r, of->node, peer, seed);
+			add_rows(&r, of, peer, seed);
 	}
 	out.len = report_encode(&r, bytes, sizeof(bytes));
 	assert(out.len > skip && memcmp(bytes, head, skip) == 0);

@@ -13,8 +13,8 @@
 
 struct rows_of {
 	uint32_t node, nodes;
-	uint32_t
-	    peers; /* those that follow the node in the ring, over two paths each */
+	uint32_t peers; /* those that follow the node in the ring */
+	uint32_t paths; /* to each: 1 = by the hub, 2 = and in public */
 	uint64_t boot, seq;
 	int64_t start_ms;
 	uint32_t window_ms;
