@@ -125,6 +125,17 @@ bench-collector: $(CROWD) $(O)/meshopt-collector
 	@dist/deps.sh build bench
 	@tests/bench/collector.sh $(B)
 
+# netd on a line, for the lab: with the steps at which it can be killed.
+NETD := $(call src,optimizer/netd) $(addprefix optimizer/apply/,preflight.c state.c steps.c \
+	steps_text.c) $(wildcard optimizer/apply/kernel_*.c)
+LABTOOLS := $(O)/lab-tools/netd-client
+$(O)/lab-tools/netd-client: $(call obj,tests/lab/netd_client.c $(NETD)) $(O)/libcommon.a
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=fdatasync \
+	    -Wl,--wrap=kernel_nl_change -o $@ $^ $(LIBS)
+
+lab-tools: $(LABTOOLS)
+
 HDRS := $(filter-out $(NO_PG),$(wildcard common/*.h prober/*.h collector/*.h optimizer/*.h \
 	optimizer/*/*.h))
 headers: $(HDRS:%=$(O)/hdr/%.ok)
@@ -161,12 +172,12 @@ demo:
 	@tests/lab/run --demo seed
 check:
 	@dist/deps.sh build lab check
-	@$(MAKE) --no-print-directory all units fuzzers crowd
+	@$(MAKE) --no-print-directory all units fuzzers crowd lab-tools
 	@$(MAKE) --no-print-directory SAN=1 all units
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run
 lab:
 	@dist/deps.sh build lab
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory all lab-tools
 	@tests/lab/run $(S)
 fuzz: fuzzers
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run fuzz
@@ -195,5 +206,5 @@ install: all
 clean:
 	rm -rf build
 
-.PHONY: all coverage-netd mutants units headers crowd fuzzers bench-optimizer bench-prober bench-collector deps demo check lab fuzz deb format install clean
+.PHONY: all lab-tools coverage-netd mutants units headers crowd fuzzers bench-optimizer bench-prober bench-collector deps demo check lab fuzz deb format install clean
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -36,7 +36,7 @@ try() {
 		return
 	fi
 	for t in $tests; do
-		links "$t" | grep -qx "$original" || continue
+		[[ " $(links "$t" | tr '\n' ' ') " == *" $original "* ]] || continue
 		objects=$out/obj/tests_unit_$t.c.o
 		for file in $(links "$t"); do
 			if [ "$file" = "$original" ]; then
@@ -95,7 +95,6 @@ edit "watch: roaming is an operator" $watch 's/return moved \&\& !heard;/return 
 edit "watch: a flush is repaired for ever" $watch 's/b->flags \|= NETD_FROZEN;/return true;/'
 edit "watch: a restart leaves halves" $watch 's/doing == NETD_WITHDRAW \|\| s.partial/0/'
 edit "watch: a withdrawal is not gone on with" $watch 's/if \(doing == NETD_WITHDRAW \|\| s.partial/if (s.partial/'
-edit "watch: what was leased is restored" $watch 's/k->book.node\[i\].stage != BOOK_DIRECT \|\| k->book/k->book.node[i].stage < BOOK_LEASED || k->book/'
 edit "watch: no backstop" $watch 's/^\tif \(!policy_dead\(/\tif (1 || !policy_dead(/'
 edit "keeper: no preflight" $keeper 's/rc = keeper_preflight\(k, req->node, err\);/rc = 0;/'
 edit "keeper: tokens are free" $keeper 's/^\tif \(v.charge\)/\tif (0)/'

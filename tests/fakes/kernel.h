@@ -58,9 +58,14 @@ struct fake_kernel {
 
 	/* what was done */
 	unsigned calls[FAKE_CALLS];
-	struct mono set_at[FAKE_MAX];	     /* by index of the direct peer */
-	void (*before)(enum fake_call call); /* a change; may longjmp: a kill */
-	int happened;			     /* what kernel_monitor_read() says next */
+	struct mono set_at[FAKE_MAX]; /* by index of the direct peer */
+	/*
+	 * A kill: after so many more steps (changes, and what a test counts as one by
+	 * fake_step()) the program is dead, and nothing that it does has any effect.
+	 */
+	bool mortal, dead;
+	unsigned steps_left;
+	int happened; /* what kernel_monitor_read() says next */
 };
 
 struct kernel {
@@ -77,6 +82,9 @@ void fake_fini(void);
 
 void fake_add_route(const char *prefix, unsigned ifindex, uint8_t protocol);
 unsigned fake_changes(void); /* of any kind */
+
+/* False when the program that would take this step is dead. */
+bool fake_step(void);
 
 /* Time has passed: leases that nobody renewed go, with their routes. */
 void fake_expire(void);

@@ -12,14 +12,22 @@
 
 #include "common/mem.h"
 
+bool
+fake_step(void)
+{
+	if (fake.mortal && !fake.dead && fake.steps_left-- == 0)
+		fake.dead = true;
+	return !fake.dead;
+}
+
 /* Count the call; its failure if it is to fail. */
 static int
 enter(enum fake_call call)
 {
 	unsigned before;
 
-	if (fake.before)
-		fake.before(call);
+	if (!fake_step())
+		return -EOWNERDEAD;
 	before = fake.calls[call]++;
 	return call == fake.fail_call && before >= fake.fail_after ? fake.fail_rc : 0;
 }

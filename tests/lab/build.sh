@@ -214,6 +214,9 @@ make_job() {
 	for file in "$top"/build/meshopt{,-prober,-collector,-agent}; do
 		[ ! -x "$file" ] || programs+=("$file")
 	done
+	for file in "$top"/build/lab-tools/*; do	# linked with parts of the project
+		[ ! -x "$file" ] || programs+=("$file")
+	done
 	[ ${#programs[@]} -eq 0 ] || cp -p "${programs[@]}" "$root/src/build/"
 	for file in $OWN; do
 		cp -p "$out/$file" "$root/src/build/lab/"

@@ -30,7 +30,7 @@ static const char netd_mesh_text[] =
     "PublicKey = GxuSsvO9/raKe5WctZQfX5tkHOrTf0PLJWmHEzrw1Go=\n"
     "Endpoint = 35.241.112.61:51820\n"
     "[Node]\nName = fra\nRole = pop\nAddress = 10.50.7.1/24\nRelay = yes\n"
-    "PublicKey = IdqUnLwaBoD9Q4BXXGJwaA0xfWmQyTrZ5nBXkyYGAiA=\n"
+    "PublicKey = AdqUnLwaBoD9Q4BXXGJwaA0xfWmQyTrZ5nBXkyYGAiA=\n"
     "Endpoint = 35.1.2.3:51820\n"
     "[Node]\nName = nrt\nRole = backend\nAddress = 10.50.4.1/24\n"
     "PublicKey = 9ZK9FzSzihxrRX9gktc99Oj0WFSJMa0mf33pP2LJ/lU=\n"

@@ -165,6 +165,7 @@ nodes_that_are_never_touched(void **unused)
 		allow(towards[v]);
 		req.node = DUB;
 		assert_int_equal(judge(), -EPERM);
+		assert_non_null(strstr(err.text, "the hub's path"));
 		allow(towards[v]);
 		req.node = 6;
 		assert_int_equal(judge(), -EINVAL);
