@@ -14,6 +14,7 @@ enum {
 	EXIT_PARTIAL = 4, /* partly done, or answered from stale figures */
 };
 
+int cmd_address(int argc, char **argv);
 int cmd_apply(int argc, char **argv);
 int cmd_config(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
@@ -26,6 +27,7 @@ int cmd_plan(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_status(int argc, char **argv);
+int cmd_rotate(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 int cmd_why(int argc, char **argv);
 

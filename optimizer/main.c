@@ -21,6 +21,8 @@ static const struct verb {
 	{ "lint", cmd_lint, "judge the mesh file" },
 	{ "import", cmd_import, "make a mesh file of what a fleet runs already" },
 	{ "config", cmd_config, "write a node's WireGuard files" },
+	{ "address", cmd_address, "find a free overlay address in a region" },
+	{ "rotate", cmd_rotate, "give a node a new key, step by step" },
 	{ "keygen", cmd_keygen, "make private keys" },
 	{ "plan", cmd_plan, "decide which pairs get a direct tunnel within a budget" },
 	{ "verify", cmd_verify, "recompute a plan's value, bound and routes" },

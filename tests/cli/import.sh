@@ -155,6 +155,52 @@ done
 run meshopt import "$TMP/round/dub/wg0.conf"
 check_eq "the hub's file alone has every node" "$(grep -c '^\[Node\]' "$TMP/out")" 12
 
+# --- a new key, as far as the mesh file goes ---
+
+cp "$MESH" "$TMP/rotate.mesh"
+run meshopt rotate hkg --mesh "$TMP/rotate.mesh" --peers
+status 1 "no rotation is under way"
+run meshopt rotate hkg --mesh "$TMP/rotate.mesh" --start -o "$TMP/keys"
+status 0 "one is begun"
+check_eq "it adds one line to the mesh file" \
+	"$(diff "$MESH" "$TMP/rotate.mesh" | grep -c '^>') $(diff "$MESH" "$TMP/rotate.mesh" | grep -c '^<')" "1 0"
+check "which is NextPublicKey" grep -q '^NextPublicKey = ' "$TMP/rotate.mesh"
+run meshopt rotate hkg --mesh "$TMP/rotate.mesh" --start -o "$TMP/keys"
+status 1 "and not begun twice"
+for script in peers node; do
+	run meshopt rotate hkg --mesh "$TMP/rotate.mesh" --$script
+	cp "$TMP/out" "$TMP/$script.sh"
+	check_eq "no private key is in the script of $script" \
+		"$(grep -cF "$(cat "$TMP/keys/hkg.next.key")" "$TMP/$script.sh")" 0
+	if command -v shellcheck >/dev/null; then
+		check "script of $script: shellcheck" shellcheck "$TMP/$script.sh"
+	fi
+done
+cp "$TMP/rotate.mesh" "$TMP/abort.mesh"
+run meshopt rotate hkg --mesh "$TMP/abort.mesh" --abort
+check "--abort leaves the mesh file as it was" cmp "$MESH" "$TMP/abort.mesh"
+next=$(sed -n 's/^NextPublicKey = //p' "$TMP/rotate.mesh")
+today=$(date -u +%F)
+run meshopt rotate hkg --mesh "$TMP/rotate.mesh" --finish
+check "--finish makes it the key" grep -qxF "PublicKey = $next" "$TMP/rotate.mesh"
+check "of today" grep -qE "^KeyCreated = ($today|$(date -u +%F))" "$TMP/rotate.mesh"
+sed -i 's/^KeyCreated = .*/KeyCreated = 2001-01-01/' "$TMP/rotate.mesh"
+run meshopt lint "$TMP/rotate.mesh"
+status 0 "an old key is a warning"
+stdout_has "days old: \`meshopt rotate hkg\`" "that names the cure"
+
+# --- addresses ---
+
+run meshopt address europe --mesh "$MESH"
+check_eq "the next free address of a region" "$(cat "$TMP/out")" 10.50.3.4/24
+run meshopt address europe 10.50.3.2 --mesh "$MESH"
+status 1 "one that a node has is refused"
+stderr_has "is the Address of fra" "with the node's name"
+run meshopt address mars --mesh "$MESH"
+status 1 "and a region without a subnet"
+run meshopt address --mesh "$MESH"
+status 2 "a region must be named"
+
 cat >"$TMP/nodes.csv" <<-'END'
 	name,role,Address,AllowedIPs,PublicKey,endpoint,region
 	dub,hub,10.50.0.1/24,10.50.0.0/16,bzM6rw/efq+75VGhBgkCRChDnKfFlXQY560ejhvKCQY=,54.171.48.207:51820,

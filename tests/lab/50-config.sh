@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Timeout: 600
+# Timeout: 900
 #
 # The seed's nodes from files that meshopt config renders, brought up by the real wg-quick,
 # in each topology and with each firewall; and read back from what then runs.
