@@ -66,7 +66,8 @@ on_report(const struct report *r, void *ctx)
 	struct loop *l = ctx;
 
 	describe(r);
-	totals_add(&l->totals, r);
+	if (l->opts.metrics_fd >= 0) /* 2.5 MB of 10,000 paths that nobody asks for */
+		totals_add(&l->totals, r);
 	upload_push(l->upload, r);
 }
 

@@ -6,7 +6,7 @@
 
 #include "common/mem.h"
 
-#define NODE_ITERATIONS 60 /* of the dual in each branch */
+#define NODE_ITERATIONS 30 /* of the dual in each branch */
 /* After this many branches, and again and again, look whether the limit will do: the
  * share of the tree that is done tells, since each half of it looks like the other. */
 #define LOOK_EVERY 20
