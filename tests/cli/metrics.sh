@@ -72,6 +72,27 @@ test_page() {
 	stop "metrics"
 }
 
+# A queue that has room for nothing: ENOBUFS for each packet, then all is well again.
+test_no_buffers() {
+	local path='peer="dub",path="hub"' sent
+	start
+	wait_for 10 at_least "meshopt_probe_rtt_seconds_count{$path}" 5
+	tc qdisc replace dev wg0 root bfifo limit 1 2>/dev/null || {
+		echo "SKIP metrics: no buffers: this kernel has no bfifo"
+		stop "no buffers"
+		return
+	}
+	wait_for 15 at_least "meshopt_probe_send_errors_total{$path}" 5 &&
+		pass "ENOBUFS is counted" || fail "ENOBUFS is counted"
+	check "and told" wait_for 5 said "dub: overlay probe: send: No buffer space available"
+	tc qdisc del dev wg0 root
+	check "and its end" wait_for 15 said "dub: overlay probe: sending again"
+	sent=$(metric "meshopt_probe_rtt_seconds_count{$path}")
+	check "and RTTs come again" wait_for 15 at_least \
+	    "meshopt_probe_rtt_seconds_count{$path}" $((sent + 5))
+	stop "no buffers"
+}
+
 test_mtu() {
 	local path='peer="dub",path="hub"'
 	start
@@ -132,6 +153,7 @@ there ip route add default dev wg0
 there sysctl -qw net.ipv4.ip_forward=1 net.ipv4.icmp_ratelimit=0
 test_options
 test_page
+test_no_buffers
 test_mtu
 test_dscp_and_source
 finish
