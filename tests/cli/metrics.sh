@@ -93,6 +93,44 @@ test_no_buffers() {
 	stop "no buffers"
 }
 
+# Answers without an RTT, of one page of metrics.
+unstamped() {
+	curl -s "http://$AT/metrics" | awk -v p="{peer=\"dub\",path=\"public\"}" '
+		$1 == "meshopt_probe_responses_total" p { n += $2 }
+		$1 == "meshopt_probe_rtt_seconds_count" p { n -= $2 }
+		END { print n + 0 }'
+}
+
+# A tunnel's device makes no stamp of what is sent, so the socket changes to the stamp
+# of the queue, between two windows: the first ones have no RTT, all others have them
+# all.
+test_stamp_source() {
+	local path='peer="dub",path="public"' before
+	ip link add vx0 type vxlan id 5 remote 10.50.0.1 dstport 4789 dev wg0 2>/dev/null || {
+		echo "SKIP metrics: change of the stamp's source: this kernel has no vxlan"
+		return
+	}
+	there ip link add vx0 type vxlan id 5 remote 10.50.5.1 dstport 4789 dev wg0
+	ip addr add 10.77.0.1/24 dev vx0
+	there ip addr add 10.77.0.2/24 dev vx0
+	ip link set vx0 up
+	there ip link set vx0 up
+	ip route add 54.171.48.207 via 10.77.0.2
+	start
+	check "stamps that do not come are told" \
+	    wait_for 15 said "stamps of what is sent do not come; from now on: kernel"
+	wait_for 15 at_least "meshopt_probe_rtt_seconds_count{$path}" 10 &&
+		pass "another stamp takes their place" || fail "another stamp takes their place"
+	before=$(unstamped)
+	check "not within a window" [ "$before" -ge 1 ]
+	wait_for 15 at_least "meshopt_probe_rtt_seconds_count{$path}" 40
+	# A stamp that a busy machine delivers late is one answer without; not more.
+	check "and from then on answers have an RTT" [ "$(unstamped)" -le $((before + 2)) ]
+	stop "stamp source"
+	ip link del vx0
+	there ip link del vx0
+}
+
 test_mtu() {
 	local path='peer="dub",path="hub"'
 	start
@@ -154,6 +192,7 @@ there sysctl -qw net.ipv4.ip_forward=1 net.ipv4.icmp_ratelimit=0
 test_options
 test_page
 test_no_buffers
+test_stamp_source
 test_mtu
 test_dscp_and_source
 finish
