@@ -162,7 +162,7 @@ test_dscp_and_source() {
 	shark=$!
 	wait_for 10 grep -qs "Capturing on" "$TMP/tshark"
 	start --source 10.50.7.7
-	wait_for 10 seen "icmp.type == 8 && ip.dst == 54.171.48.207 && ip.src == 10.50.7.7" &&
+	wait_for 30 seen "icmp.type == 8 && ip.dst == 54.171.48.207 && ip.src == 10.50.7.7" &&
 		pass "public probes have the source" || fail "public probes have the source"
 	check "overlay probes do not" seen "ip.dst == 10.50.0.1 && ip.src == 10.50.5.1"
 	check "a node's DSCP" seen "icmp.type == 8 && ip.dst == 10.50.0.1 && ip.dsfield.dscp == 46"
