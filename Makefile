@@ -115,7 +115,7 @@ $(O)/bench/load $(O)/bench/insert: $(O)/bench/%: $(O)/obj/tests/bench/%.o \
     $(O)/obj/tests/bench/rows.o $(O)/libcommon.a
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
-bench-prober: $(BENCH)
+bench-prober: $(BENCH) $(O)/meshopt-prober
 	@dist/deps.sh build bench
 	@tests/bench/prober.sh $(B)
 # The tests of the collector's faults need it too.

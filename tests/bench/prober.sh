@@ -235,6 +235,39 @@ line_slip() {
 	    "KiB: engine under the driver $(median "$rss_a"), fping $(median "$rss_b")"
 }
 
+# A mesh of which one node has 10,000 targets: overlay, public and tunnel of the others.
+mesh_of_10000() {
+	awk 'BEGIN {
+		print "[Mesh]\nName = bench\nCollector = http://127.0.0.1:9"
+		for (i = 0; i < 3335; i++) {
+			at = sprintf("%d.%d", int(i / 250), i % 250 + 1)
+			printf "[Node]\nName = n%d\nRole = %s\n", i, i ? "pop" : "hub"
+			printf "Address = 10.99.%s/17\nPublicKey = %042dA=\n", at, i
+			printf "Endpoint = 10.99.%d.%d:51820\n", int(i / 250) + 128, i % 250 + 1
+			if (!i) print "AllowedIPs = 10.99.0.0/17"
+		}
+	}' >"$TMP/mesh.conf"
+	chmod 644 "$TMP/mesh.conf"
+}
+
+# The whole program, with mesh file, libcurl and a spool, after three reports.
+line_rss_program() {
+	local own theirs pid
+	kernel_answers 1
+	mesh_of_10000
+	mkdir -p "$TMP/spool"
+	"$B/../meshopt-prober" --mesh "$TMP/mesh.conf" --node n1 --period 1s --interval 5s \
+	    --spool "$TMP/spool" 2>"$TMP/prober.err" &
+	pid=$!
+	for _ in {1..200}; do read -rt 0.1 <> <(:); done
+	own=$(awk '/VmHWM/ { print $2 }' "/proc/$pid/status" 2>/dev/null)
+	kill "$pid"
+	wait "$pid" || die "meshopt-prober: $(tail -1 "$TMP/prober.err")"
+	theirs 10.99.0.1 10000 -c 5 -p 1000 -i 0.1 -t 900
+	figure rss-program "$(calc "$own / $rss_kib")" x "<=1.00" \
+	    "KiB: meshopt-prober $own, fping $rss_kib; $(grep -o '[0-9]* targets' "$TMP/prober.err")"
+}
+
 # |tool - tap| in us from lines "tool_ns tap_ns": p50 p99 max count
 bias() {
 	awk '{ d = $1 - $2; print (d < 0 ? -d : d) / 1000 }' | sort -g |
@@ -367,7 +400,7 @@ line_stamp() {
 	    "reflector under 4 hogs, T3-T2 taken off; p50 $(median "$p50"), max $(worst "$max"); fping has no such thing"
 }
 
-all='slip forged false_loss bias bias6 bias_hogs stamp cpu_1000 cpu_6000 cpu6_1000 flood noise sustained'
+all='slip rss_program forged false_loss bias bias6 bias_hogs stamp cpu_1000 cpu_6000 cpu6_1000 flood noise sustained'
 network
 # shellcheck disable=SC2086 # a list of words
 [ $# -gt 0 ] || set -- $all
