@@ -65,7 +65,9 @@ OPTIMIZER := $(call src,optimizer optimizer/decide optimizer/verify optimizer/ap
 	optimizer/operate)
 PROBER := $(call src,prober)
 COLLECTOR := $(filter-out $(NO_PG),$(call src,collector))
-PROGS := $(O)/meshopt $(O)/meshopt-prober $(O)/meshopt-collector
+AGENT := $(call src,optimizer/agent optimizer/netd optimizer/apply) \
+	optimizer/decide/plan.c optimizer/decide/plan_json.c
+PROGS := $(O)/meshopt $(O)/meshopt-prober $(O)/meshopt-collector $(O)/meshopt-agent
 
 Q = $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@printf '  %-4s %s\n' $(1) $(2))
@@ -77,6 +79,7 @@ all: $(PROGS)
 $(O)/meshopt: $(call obj,$(OPTIMIZER))
 $(O)/meshopt-prober: $(call obj,$(PROBER))
 $(O)/meshopt-collector: $(call obj,$(COLLECTOR))
+$(O)/meshopt-agent: $(call obj,$(AGENT))
 $(PROGS): $(O)/libcommon.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(O)/libcommon.a $(LIBS)
@@ -189,13 +192,14 @@ format:
 
 MAN1 := $(wildcard */*.1)
 MAN5 := $(wildcard */*.5)
-MAN8 := $(wildcard */*.8)
+MAN8 := $(wildcard */*.8 */*/*.8)
 install: all
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SBINDIR) $(DESTDIR)$(UNITDIR) \
 	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 \
 	    $(DESTDIR)$(SYSCONFDIR)/meshopt
 	install -m 0755 build/meshopt $(DESTDIR)$(BINDIR)
-	install -m 0755 build/meshopt-prober build/meshopt-collector $(DESTDIR)$(SBINDIR)
+	install -m 0755 build/meshopt-prober build/meshopt-collector \
+	    build/meshopt-agent $(DESTDIR)$(SBINDIR)
 	install -m 0644 $(MAN1) $(DESTDIR)$(MANDIR)/man1
 	install -m 0644 $(MAN5) $(DESTDIR)$(MANDIR)/man5
 	install -m 0644 $(MAN8) $(DESTDIR)$(MANDIR)/man8

@@ -37,6 +37,9 @@ static const struct verb {
 	{ "doctor", cmd_doctor, "find out what is wrong with this node's tunnels" },
 	{ "ping", cmd_ping, "probe peers now, by overlay and public address" },
 	{ "prober", NULL, "measure this node's peers, as a daemon" },
+	{ "freeze", cmd_freeze, "change no path of this node until told otherwise" },
+	{ "panic", cmd_panic, "take every direct route of this node back, and freeze" },
+	{ "agent", NULL, "follow the published plan on this node, as a daemon" },
 	{ "collector", NULL, "collect what the probers measure, as a daemon" },
 };
 

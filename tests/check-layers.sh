@@ -49,7 +49,8 @@ fence() { # fence HEADER FILES...: no other file may include it
 }
 fence 'ev\.h' prober/main.c 'prober/loop.[ch]' 'prober/upload.[ch]' collector/main.c \
     'collector/http*.[ch]' 'collector/writer.[ch]' 'collector/loop.[ch]' \
-    'common/mhd_loop.[ch]' 'prober/metrics.[ch]'
+    'common/mhd_loop.[ch]' 'prober/metrics.[ch]' 'optimizer/agent/loop.[ch]' \
+    'optimizer/agent/uplink.[ch]' 'optimizer/agent/http.[ch]'
 fence 'libmnl/.*' common/fib.c 'optimizer/apply/kernel_*.[ch]'
 fence 'jansson\.h' '*_json.c' 'collector/api*.c' 'optimizer/cmd_*.c'
 fence 'csv\.h' optimizer/matrix_csv.c optimizer/nodes_csv.c
@@ -57,7 +58,7 @@ fence 'zlib\.h' optimizer/history_read.c collector/answer.c
 fence 'sqlite3\.h' 'collector/store_sqlite*.[ch]'
 fence 'libpq-fe\.h' 'collector/store_pg*.[ch]'
 fence 'microhttpd\.h' 'collector/http*.[ch]' 'common/mhd_loop.[ch]' 'prober/metrics.[ch]'
-fence 'curl/.*' 'prober/upload*.[ch]' optimizer/fetch.c prober/main.c
+fence 'curl/.*' 'prober/upload*.[ch]' optimizer/fetch.c prober/main.c optimizer/agent/http.c
 fence 'sodium\.h' 'common/*.c'
 
 # Core reads no clock, opens nothing and logs nothing. The edge is named here.
@@ -74,6 +75,9 @@ for file in common/*.c prober/*.c collector/*.c optimizer/*.c optimizer/*/*.c; d
 	optimizer/curve.c | optimizer/instance_file.c | optimizer/plan_opts.c) continue ;;
 	optimizer/policy_conf.c | optimizer/history_read.c | optimizer/operate/examine*.c) continue ;;
 	optimizer/plan_file.c | optimizer/plan_print.c | optimizer/publish.c | optimizer/putfile.c) continue ;;
+	optimizer/agent/aim.c | optimizer/agent/follow.c | optimizer/agent/http.c) continue ;;
+	optimizer/agent/loop.c | optimizer/agent/options.c | optimizer/agent/roster.c) continue ;;
+	optimizer/agent/status_file.c | optimizer/agent/uplink.c | optimizer/agent/work.c) continue ;;
 	optimizer/ping_*.c | optimizer/table.c | optimizer/apply/kernel_*.c | optimizer/apply/run*.c) continue ;;
 	esac
 	refuse "core file does I/O, logs or reads the clock" \

@@ -9,7 +9,7 @@
 run make -C "$TOP" install DESTDIR="$TMP/root" PREFIX=/usr
 status 0 "make install"
 check "the program" test -x "$TMP/root/usr/bin/meshopt"
-for daemon in prober collector; do
+for daemon in prober collector agent; do
 	unit=$TMP/root/usr/lib/systemd/system/meshopt-$daemon.service
 	check "meshopt-$daemon" test -x "$TMP/root/usr/sbin/meshopt-$daemon"
 	check "its unit starts it there" grep -qx "ExecStart=/usr/sbin/meshopt-$daemon" "$unit"

@@ -20,4 +20,5 @@ systemd-analyze security --offline=true --help >/dev/null 2>&1 ||
 	skip "this systemd-analyze has no --offline"
 exposure meshopt-prober.service 20
 exposure meshopt-collector.service 15
+exposure meshopt-agent.service 20
 finish
