@@ -2,16 +2,22 @@
 /*
  * meshopt replay: what a policy would have done with a recorded history.
  */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/num.h"
+#include "common/report.h"
+#include "common/when.h"
 #include "optimizer/cmd.h"
 #include "optimizer/decide/replay_search.h"
+#include "optimizer/fetch.h"
 #include "optimizer/policy_conf.h"
 #include "optimizer/replay_input.h"
 #include "optimizer/replay_json.h"
@@ -22,11 +28,15 @@ usage(FILE *to)
 {
 	fprintf(to,
 	    "usage: meshopt replay --budget N [OPTION...] HISTORY\n"
+	    "       meshopt replay --budget N [OPTION...] --collector URL\n"
 	    "Run recorded RTTs through a policy: plan at each slice, judge by the "
 	    "next.\n\n"
 	    "  HISTORY            CSV \"a,b,slice,slice,...\", plain or .gz, or a "
 	    "directory\n"
 	    "                     of square matrices, one a slice\n"
+	    "  --collector URL    what meshopt-collector has kept, in place of "
+	    "HISTORY:\n"
+	    "    --since 7d, --until T, --path public|hub|direct, --slice 5m\n"
 	    "  --budget N|N%%      direct tunnels at most, or that share of the "
 	    "pairs\n"
 	    "  --policy FILE      meshopt-policy(5); default: its defaults\n"
@@ -48,9 +58,14 @@ usage(FILE *to)
 	    "  -j, --json\n");
 }
 
+/* What to ask a collector for; NULL = not given. */
+struct remote {
+	const char *url, *since, *until, *path;
+};
+
 /* Exit status, or -1 to go on. */
 static int
-parse(int argc, char **argv, struct replay_opts *o)
+parse(int argc, char **argv, struct replay_opts *o, struct remote *remote)
 {
 	static const struct option options[] = {
 		{ "policy", required_argument, NULL, 'p' },
@@ -66,6 +81,10 @@ parse(int argc, char **argv, struct replay_opts *o)
 		{ "slice", required_argument, NULL, 's' },
 		{ "window", required_argument, NULL, 'w' },
 		{ "flap-budget", required_argument, NULL, 'F' },
+		{ "collector", required_argument, NULL, 'C' },
+		{ "since", required_argument, NULL, 'S' },
+		{ "until", required_argument, NULL, 'U' },
+		{ "path", required_argument, NULL, 'a' },
 		{ "medians", no_argument, NULL, 'm' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
@@ -78,7 +97,8 @@ parse(int argc, char **argv, struct replay_opts *o)
 		{ 'H', &o->hub }, { 'P', &o->pops }, { 'n', &o->nodes },
 		{ 'b', &o->budget }, { 'r', &o->relays }, { 'W', &o->weights },
 		{ 'o', &o->once }, { 'w', &o->window }, { 's', &o->slice },
-		{ 'F', &o->flaps } };
+		{ 'F', &o->flaps }, { 'C', &remote->url }, { 'S', &remote->since },
+		{ 'U', &remote->until }, { 'a', &remote->path } };
 	const size_t n_texts = sizeof(texts) / sizeof(texts[0]);
 	int c;
 
@@ -98,13 +118,93 @@ parse(int argc, char **argv, struct replay_opts *o)
 			return c == 'h' ? EXIT_DONE : EXIT_USAGE;
 		}
 	}
-	if (optind + 1 != argc) {
-		log_warnx("replay: one HISTORY, a file or a directory, is missing");
+	if (optind + !remote->url != argc) {
+		log_warnx(
+		    remote->url
+			? "replay: either HISTORY or --collector"
+			: "replay: one HISTORY, a file or a directory, is missing");
 		usage(stderr);
+		return EXIT_USAGE;
+	}
+	if (!remote->url && (remote->since || remote->until || remote->path)) {
+		log_warnx("replay: --since, --until and --path go with --collector");
 		return EXIT_USAGE;
 	}
 	o->history = argv[optind];
 	return -1;
+}
+
+/* A time as seconds since 1970: what the collector takes without escapes. */
+static int
+seconds(const char *option, const char *text, struct wall now, long long *out,
+    struct err *err)
+{
+	struct wall t;
+
+	if (when_parse(text, now, &t) < 0)
+		return err_set(err,
+		    "%s: \"%s\" is not a time such as 7d or 2026-11-22T13:00:00Z",
+		    option, text);
+	*out = t.ns / NS_PER_S;
+	return 0;
+}
+
+static int
+history_url(const struct replay_opts *o, const struct remote *remote, char *out,
+    size_t size, struct err *err)
+{
+	const char *step = o->slice ? o->slice : "5m";
+	struct wall now = clock_wall();
+	long long since = 0, until = 0;
+	enum path path = PATH_PUBLIC;
+	int64_t step_ns;
+
+	if (remote->path && path_parse(remote->path, &path) < 0)
+		return err_set(err, "--path: \"%s\" is not public, hub or direct",
+		    remote->path);
+	if (num_duration(step, &step_ns) < 0 || step_ns % (60 * NS_PER_S) != 0)
+		return err_set(err, "--slice: give whole minutes with --collector");
+	if (seconds("--since", remote->since ? remote->since : "24h", now, &since,
+		err) < 0 ||
+	    seconds("--until", remote->until ? remote->until : "now", now, &until,
+		err) < 0)
+		return -EINVAL;
+	if (strlen(remote->url) >= MESH_COLLECTOR_MAX)
+		return err_set(err, "--collector: longer than %d characters",
+		    MESH_COLLECTOR_MAX - 1);
+	(void)snprintf(out, size,
+	    "/api/v1/history?format=csv&path=%s&since=%lld&until=%lld&step=%lldm",
+	    path_name(path), since, until, (long long)(step_ns / (60 * NS_PER_S)));
+	return 0;
+}
+
+/* The collector's slices, in a file that has no name and goes with its descriptor. */
+static int
+fetch_history(const struct replay_opts *o, const struct remote *remote, int *fd,
+    struct err *err)
+{
+	char path[192];
+	size_t len = 0, done = 0;
+	char *text;
+	int r = history_url(o, remote, path, sizeof(path), err);
+
+	if (r < 0)
+		return r;
+	text = fetch(remote->url, path, &len, err);
+	if (!text)
+		return -EIO;
+	*fd = memfd_create("history", MFD_CLOEXEC);
+	while (*fd >= 0 && done < len) {
+		ssize_t n = write(*fd, text + done, len - done);
+
+		if (n <= 0)
+			break;
+		done += (size_t)n;
+	}
+	free(text);
+	return done == len
+		   ? 0
+		   : err_code(err, errno, "keep the history: %s", strerror(errno));
 }
 
 static double
@@ -181,9 +281,13 @@ print_heading(const struct replay_opts *o, const struct replay_input *in,
 	const struct replay_setup *set = &in->setup;
 	const char *base = strrchr(o->history, '/');
 
+	if (o->title)
+		base = NULL;
 	printf("%s: %zu nodes, hub %s%s, %zu pairs, budget %u, slices %s to %s\n",
-	    base && base[1] ? base + 1 : o->history, in->nodes->n_nodes,
-	    in->nodes->nodes[in->nodes->hub].name,
+	    base && base[1] ? base + 1
+	    : o->title	    ? o->title
+			    : o->history,
+	    in->nodes->n_nodes, in->nodes->nodes[in->nodes->hub].name,
 	    in->hub_chosen ? " (the nearest to all)" : "", r->pairs, in->nodes->budget,
 	    in->history->labels[set->from], in->history->labels[set->to]);
 }
@@ -259,10 +363,24 @@ cmd_replay(int argc, char **argv)
 {
 	struct replay_opts o = { 0 };
 	struct replay_input in = { 0 };
-	int status = parse(argc, argv, &o);
+	struct remote remote = { 0 };
+	char name[32];
+	struct err err;
+	int status = parse(argc, argv, &o, &remote), fd = -1;
 
+	if (status < 0 && remote.url) {
+		if (fetch_history(&o, &remote, &fd, &err) < 0) {
+			log_warnx("%s", err.text);
+			status = EXIT_FAILED;
+		}
+		(void)snprintf(name, sizeof(name), "/proc/self/fd/%d", fd); /* fits */
+		o.history = name;
+		o.title = remote.url;
+	}
 	if (status < 0)
 		status = replay(&o, &in);
+	if (fd >= 0)
+		(void)close(fd); /* memory */
 	replay_input_fini(&in);
 	return status;
 }

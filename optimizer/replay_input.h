@@ -12,6 +12,7 @@ struct replay_opts {
 	const char *history, *policy, *from, *to, *hub, *pops, *nodes, *budget, *relays,
 	    *weights;
 	const char *slice, *flaps, *once, *window;
+	const char *title; /* to be shown in place of the name of history */
 	bool medians, json;
 };
 

@@ -146,6 +146,24 @@ check_eq "has the pair, once" "$(cut -d, -f1,2 "$tmp/out" | sed 1d | sort | tr '
 check_eq "in one slice" "$(grep ^nrt,hkg "$tmp/out" | tr , '\n' | grep -c '^49')" 1
 check_eq "as JSON" "$(ask '/api/v1/history?since=10m&step=1m&path=hub')" 200
 check_eq "the same shape" "$(json '[len(p["ms"])==len(d["slices"]) for p in d["pairs"]]')" "[True]"
+if [ -x "$BUILD/meshopt" ]; then
+	# Three slices of two pairs, long over.
+	past=$((($(now_ms) / 600000 - 6) * 600000))
+	for i in 0 1 2; do
+		check_eq "past $i: hkg" "$(send hkg "$hkg" $((20 + i)) $((past + i * 600000)) \
+			"$(row nrt public 9 0 49000)" "$(row gru public 9 0 90000)")" 204
+		check_eq "past $i: gru" "$(send gru "$gru" $((20 + i)) $((past + i * 600000)) \
+			"$(row nrt public 9 0 250000)")" 204
+	done
+	run "$BUILD/meshopt" replay --budget 1 --collector "$url" --since $((past / 1000)) \
+		--until $((past / 1000 + 1800)) --slice 10m --json
+	status 0 "replay of what the collector has kept"
+	check_eq "its slices" "$(python3 -c "import json; d=json.load(open('$TMP/out')); print(len(d['steps']))")" 2
+	run "$BUILD/meshopt" replay --budget 1 --collector "$url" --since soon
+	status 1 "since when?"
+	run "$BUILD/meshopt" replay --budget 1 --collector "$url" "$mesh"
+	status 2 "a history and a collector"
+fi
 for q in step=10s path=all stat=loss 'since=30d&step=1m'; do
 	check_eq "history?$q" "$(ask "/api/v1/history?$q")" 400
 done
