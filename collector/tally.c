@@ -129,9 +129,9 @@ tally_add(struct tally *t, size_t src, const uint8_t *body, size_t len)
 	if (!t->cells[at])
 		t->cells[at] = mem_array(t->n_cells, sizeof(struct cell));
 	w->trusted = true; /* it was judged when it came */
+	w->skip = ~t->opts.paths;
 	while (r >= 0 && (r = report_walk_next(w, NULL)) > 0) {
-		if ((unsigned)w->row.path >= PATH_COUNT ||
-		    !(t->opts.paths >> w->row.path & 1))
+		if ((unsigned)w->row.path >= PATH_COUNT)
 			continue;
 		rank = roster_rank(roster, w->row.peer, rank);
 		if (rank != SIZE_MAX)

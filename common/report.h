@@ -120,7 +120,10 @@ int report_decode(struct report *r, const uint8_t *in, size_t len, struct err *e
  *	report_walk_fini(&w);
  */
 struct report_walk {
-	bool trusted;	       /* set it between start and next */
+	bool trusted; /* set it between start and next */
+	/* Likewise, of one that is trusted: a set of 1 << enum path, whose rows are
+	 * passed over; ordered says nothing then. */
+	unsigned skip;
 	struct report head;    /* without rows */
 	struct report_row row; /* owned, and the next one's */
 	bool ordered;	       /* until now rows came in order of (peer, path) */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/wire.h"
 
+#include <endian.h>
 #include <string.h>
 
 uint8_t
@@ -13,6 +14,32 @@ wire_get_byte(struct wire_in *in)
 	return *in->p++;
 }
 
+/*
+ * A number of two to eight bytes, of which eight can be read: the bytes up to the first
+ * without a top bit, their seven bits pushed together.  0 if it is longer.
+ */
+static unsigned
+get_eight(const uint8_t *p, uint64_t *out)
+{
+	uint64_t v, ends;
+	unsigned n;
+
+	memcpy(&v, p, sizeof(v));
+	v = le64toh(v);
+	ends = ~v & UINT64_C(0x8080808080808080);
+	if (!ends)
+		return 0;
+	n = (unsigned)__builtin_ctzll(ends) / 8 + 1;
+	v &= UINT64_C(0x7f7f7f7f7f7f7f7f) >> (64 - 8 * n);
+	v = (v & UINT64_C(0x007f007f007f007f)) |
+	    (v & UINT64_C(0x7f007f007f007f00)) >> 1;
+	v = (v & UINT64_C(0x00003fff00003fff)) |
+	    (v & UINT64_C(0x3fff00003fff0000)) >> 2;
+	*out = (v & UINT64_C(0x000000000fffffff)) |
+	       (v & UINT64_C(0x0fffffff00000000)) >> 4;
+	return n;
+}
+
 uint64_t
 wire_get_long(struct wire_in *in, uint64_t max)
 {
@@ -23,6 +50,16 @@ wire_get_long(struct wire_in *in, uint64_t max)
 
 	if (in->bad)
 		return 0;
+	if (in->end - p >= 8) {
+		unsigned n = get_eight(p, &v);
+
+		if (n > 0) {
+			in->p = p + n;
+			/* A last byte of 0 adds nothing: there was a shorter form. */
+			in->bad = (n > 1 && p[n - 1] == 0) || v > max;
+			return in->bad ? 0 : v;
+		}
+	}
 	while ((byte & 0x80) && shift < 64 && p < in->end) {
 		byte = *p++;
 		/* The tenth byte has room for bit 63 only. */
