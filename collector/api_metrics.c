@@ -48,6 +48,9 @@ print_self(const struct api *api, FILE *f)
 	head(f, "meshopt_store_up", "gauge",
 	    "1 if the last use of the store succeeded.");
 	fprintf(f, "meshopt_store_up %d\n", writer_ok(api->writer));
+	head(f, "meshopt_store_damaged_files", "gauge",
+	    "Damaged database files that were put aside and are still there.");
+	fprintf(f, "meshopt_store_damaged_files %zu\n", api->damaged);
 	if (!api_plan_facts(api, &epoch, &gain_s))
 		return;
 	head(f, "meshopt_plan_epoch", "gauge", "Epoch of the newest plan.");

@@ -40,9 +40,33 @@ static const char *const schema[] = {
 	"CREATE INDEX event_at ON event(at)",
 	"CREATE TABLE plan(epoch bigint NOT NULL, at bigint NOT NULL, "
 	"body bytea NOT NULL, PRIMARY KEY (epoch))",
+	"CREATE TABLE rollup(src text NOT NULL, bucket timestamptz NOT NULL, "
+	"dst text NOT NULL, path text NOT NULL, step integer NOT NULL, "
+	"sent bigint NOT NULL, lost bigint NOT NULL, min double precision, "
+	"mean double precision, p50 double precision, p95 double precision, "
+	"p99 double precision, max double precision, jitter double precision, "
+	"PRIMARY KEY (src, bucket, dst, path))",
 	"CREATE TABLE meshopt_store(version integer NOT NULL, PRIMARY KEY (version))",
 	"INSERT INTO meshopt_store VALUES(1)",
 };
+
+/* Is there a table of that name?  1, 0, -errno. */
+static int
+has_table(struct store_pg *s, const char *name, struct err *err)
+{
+	struct store_pg_args args = { .n = 0 };
+	PGresult *res = NULL;
+	int r;
+
+	store_pg_conn_text(&args, name);
+	r = store_pg_conn_run(s, "SELECT to_regclass($1) IS NOT NULL", &args, &res,
+	    err);
+	if (r < 0)
+		return r;
+	r = store_pg_conn_get(res, 0, 0) != 0;
+	PQclear(res);
+	return r;
+}
 
 /* The version that is there, 0 if none is. */
 static int
@@ -52,15 +76,9 @@ read_version(struct store_pg *s, int64_t *version, struct err *err)
 	int r;
 
 	*version = 0;
-	r = store_pg_conn_run(s, "SELECT to_regclass('meshopt_store') IS NOT NULL",
-	    NULL, &res, err);
-	if (r < 0)
+	r = has_table(s, "meshopt_store", err);
+	if (r <= 0)
 		return r;
-	r = store_pg_conn_get(res, 0, 0) != 0;
-	PQclear(res);
-	if (r == 0)
-		return 0;
-	res = NULL;
 	r = store_pg_conn_run(s, "SELECT max(version) FROM meshopt_store", NULL, &res,
 	    err);
 	if (r < 0)
@@ -84,13 +102,17 @@ schema_work(struct store_pg *s, void *ctx, struct err *err)
 		    "--db: version %lld, and this program knows %d: run the newer "
 		    "meshopt-collector, or name another database",
 		    (long long)version, SCHEMA_VERSION);
-	if (version == SCHEMA_VERSION)
-		return 0;
+	if (version == SCHEMA_VERSION) {
+		r = has_table(s, "rollup", err);
+		s->rows = r > 0;
+		return r < 0 ? r : 0;
+	}
 	if (s->mode == STORE_READ)
 		return err_code(err, ENOENT,
 		    "--db: has no tables of ours: start meshopt-collector on it once");
 	for (size_t i = 0; r >= 0 && i < sizeof(schema) / sizeof(schema[0]); i++)
 		r = store_pg_conn_run(s, schema[i], NULL, NULL, err);
+	s->rows = r >= 0;
 	return r < 0 ? r : 0;
 }
 

@@ -2,7 +2,8 @@
 /*
  * What the files of the PostgreSQL store share.  store_pg_conn.c speaks to the server
  * and gets a lost connection back; store_pg.c has the schema, events and plans;
- * store_pg_report.c the tiers; store_pg_rollup.c the marks and what comes of them.
+ * store_pg_report.c the tiers; store_pg_rollup.c the marks and what comes of them;
+ * store_pg_rows.c the rows for dashboards.
  *
  * Every statement but the look for marks, events and plans names one source, so that on
  * a database that is distributed by source it goes to one shard.
@@ -18,6 +19,7 @@ struct store_pg {
 	struct store store;
 	char *where; /* owned */
 	enum store_mode mode;
+	bool rows;    /* there is a table for them, see store_pg_rows.c */
 	PGconn *conn; /* NULL = lost; the next use tries again */
 	struct mono retry_at;
 	int64_t backoff_ns; /* 0 = the last attempt succeeded */
@@ -84,5 +86,11 @@ int store_pg_rollup_put(struct store *store, struct store_rollup *rollups, size_
     struct err *err);
 int store_pg_rollup_expire(struct store *store, enum store_tier tier,
     struct wall before, size_t max, size_t *gone, struct err *err);
+
+/* Within a transaction; bodies are those of hours. */
+int store_pg_rows_put(struct store_pg *s, const struct store_rollup *rollup,
+    struct err *err);
+int store_pg_rows_expire(struct store_pg *s, const char *src, int64_t before_ms,
+    struct err *err);
 
 #endif

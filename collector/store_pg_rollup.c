@@ -125,8 +125,10 @@ store_body(struct store_pg *s, const struct store_rollup *rollup, struct err *er
 	store_pg_conn_int(&args, start_ms);
 	store_pg_conn_bytes(&args, rollup->body, rollup->len);
 	r = store_pg_conn_run(s, sql, &args, NULL, err);
-	if (r < 0 || mark->tier != STORE_5MIN)
+	if (r < 0)
 		return r;
+	if (mark->tier == STORE_HOUR)
+		return store_pg_rows_put(s, rollup, err);
 	store_pg_conn_text(&again, mark->src);
 	store_pg_conn_int(&again, start_ms - start_ms % STORE_HOUR_MS);
 	store_pg_conn_int(&again, clock_wall().ns / NS_PER_MS);
@@ -300,12 +302,12 @@ expire_work(struct store_pg *s, void *ctx, struct err *err)
 	struct expiry *e = ctx;
 	const size_t before = e->gone;
 	int64_t from_ms;
-	int r;
+	int n, r;
 
 	if (e->tier == STORE_HOUR) {
-		r = drop(s, STORE_HOUR, e->src, 0, e->before_ms, err);
-		e->gone += r < 0 ? 0 : (size_t)r;
-		return r < 0 ? r : 0;
+		n = drop(s, STORE_HOUR, e->src, 0, e->before_ms, err);
+		e->gone += n < 0 ? 0 : (size_t)n;
+		return n < 0 ? n : store_pg_rows_expire(s, e->src, e->before_ms, err);
 	}
 	do {
 		r = hold(s, e->src, e->tier, "UPDATE", &from_ms, err);

@@ -7,7 +7,7 @@
  * links: collector/store_sqlite_file.c collector/store_sqlite_report.c
  * links: collector/store_sqlite_rollup.c
  * links: collector/store_pg.c collector/store_pg_conn.c collector/store_pg_report.c
- * links: collector/store_pg_rollup.c
+ * links: collector/store_pg_rollup.c collector/store_pg_rows.c
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -6,6 +6,8 @@
  * links: collector/upkeep.c collector/rollup.c collector/store_sqlite.c
  * links: collector/store_sqlite_event.c collector/store_sqlite_file.c
  * links: collector/store_sqlite_report.c collector/store_sqlite_rollup.c
+ * links: collector/store_pg.c collector/store_pg_conn.c collector/store_pg_report.c
+ * links: collector/store_pg_rollup.c collector/store_pg_rows.c
  */
 #include "tests/unit/random_report.h"
 #include "tests/unit/store_util.h"
@@ -17,6 +19,9 @@
 #define HOUR_NS (60 * MIN_NS)
 
 static struct backend sqlite = { .ops = &store_sqlite };
+#ifdef MESHOPT_PG
+static struct backend pg = { .ops = &store_pg, .server = true };
+#endif
 
 static void
 keep_up(struct upkeep *u, struct store *s, int64_t now_ns)
@@ -262,6 +267,66 @@ test_unsound(void **state)
 	world_free(w);
 }
 
+#ifdef MESHOPT_PG
+/* What psql -At would print. */
+static void
+assert_sql(const struct backend *b, const char *sql, const char *want)
+{
+	PGconn *conn = PQconnectdb(b->where);
+	PGresult *res = PQexec(conn, sql);
+
+	if (PQresultStatus(res) != PGRES_TUPLES_OK)
+		fail_msg("%s", PQerrorMessage(conn));
+	assert_string_equal(PQgetvalue(res, 0, 0), want);
+	PQclear(res);
+	PQfinish(conn);
+}
+
+/* The rows for dashboards are the hours' rows, and go when those go. */
+static void
+test_rows(void **state)
+{
+	const struct backend *b = *state;
+	struct world *w = world_new("test_rows", open_store(b));
+	struct upkeep_keep keep = { { HOUR_NS, HOUR_NS, 9 * HOUR_NS } };
+	char want[400], name[WALL_TEXT_MAX];
+	struct rollup *sum = rollup_new("nrt", (struct wall){ w->begin_ns }, 3600000);
+	const struct report_row *row;
+	struct upkeep u;
+
+	upkeep_init(&u, &keep);
+	for (unsigned i = 0; i < 60; i += 2) {
+		post(w, 0, i);
+		rollup_add(sum, &w->reports[0][i]);
+	}
+	keep_up(&u, w->store, w->begin_ns + HOUR_NS + MIN_NS);
+	for (unsigned i = 1; i < 60; i += 2) {
+		post(w, 0, i);
+		rollup_add(sum, &w->reports[0][i]);
+	}
+	keep_up(&u, w->store, w->begin_ns + HOUR_NS + MIN_NS);
+	row = &rollup_report(sum)->rows[0];
+	wall_format((struct wall){ w->begin_ns }, name);
+	(void)snprintf(want, sizeof(want), "6 nrt %s %s 3600 %u %u %.3f %.3f %.3f",
+	    row->peer, path_name(row->path), row->sent, row->lost, row->min_us / 1e3,
+	    (double)report_quantile_us(row, .95) / 1e3, row->max_us / 1e3);
+	assert_sql(b,
+	    "SELECT concat_ws(' ', (SELECT count(*) FROM rollup), src, dst, path, "
+	    "step, "
+	    "sent, lost, to_char(min, 'FM99990.000'), to_char(p95, 'FM99990.000'), "
+	    "to_char(max, 'FM99990.000')) FROM rollup ORDER BY dst, path LIMIT 1",
+	    want);
+	assert_sql(b,
+	    "SELECT to_char(min(bucket) AT TIME ZONE 'UTC', "
+	    "'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') FROM rollup",
+	    name);
+	keep_up(&u, w->store, w->begin_ns + 12 * HOUR_NS);
+	assert_sql(b, "SELECT count(*) FROM rollup", "0");
+	rollup_free(sum);
+	world_free(w);
+}
+#endif
+
 static void
 test_default(void **state)
 {
@@ -293,6 +358,12 @@ main(void)
 		ON(sqlite, test_in_time),
 		ON(sqlite, test_late),
 		ON(sqlite, test_unsound),
+#ifdef MESHOPT_PG
+		ON(pg, test_in_time),
+		ON(pg, test_late),
+		ON(pg, test_unsound),
+		ON(pg, test_rows),
+#endif
 		cmocka_unit_test(test_default),
 	};
 
