@@ -52,7 +52,7 @@ struct crowd {
 	struct guest *guests;
 	int epoll;
 	double *took_ms;
-	size_t n_took, cap_took, cut, wrong;
+	size_t n_took, cap_took, cut, busy, wrong;
 };
 
 static volatile sig_atomic_t over;
@@ -123,7 +123,10 @@ hear(struct crowd *c, struct guest *g)
 			  (length ? strtoul(length + 18, NULL, 10) : 0);
 	if (g->want == 0 || g->got < g->want)
 		return false;
-	c->wrong += strncmp(g->answer, "HTTP/1.1 200", 12) != 0;
+	if (strncmp(g->answer, "HTTP/1.1 503", 12) == 0)
+		c->busy++;
+	else
+		c->wrong += strncmp(g->answer, "HTTP/1.1 200", 12) != 0;
 	return true;
 }
 
@@ -172,10 +175,10 @@ get(struct crowd *c)
 		log_die("no answer");
 	qsort(c->took_ms, c->n_took, sizeof(*c->took_ms), by_value);
 	printf("requests %zu rate %.0f p50_ms %.3f p99_ms %.3f max_ms %.3f cut %zu "
-	       "wrong %zu\n",
+	       "busy %zu wrong %zu\n",
 	    c->n_took, (double)c->n_took / seconds, c->took_ms[c->n_took / 2],
 	    c->took_ms[c->n_took - 1 - c->n_took / 100], c->took_ms[c->n_took - 1],
-	    c->cut, c->wrong);
+	    c->cut, c->busy, c->wrong);
 	return c->wrong > 0 || c->cut > 0;
 }
 
