@@ -10,6 +10,7 @@
 # make format     clang-format over the tree
 # make fuzz       each fuzz target for FUZZ_SECONDS
 # make mutants    netd without one guard at a time: the suite must notice each
+# make model      both ends of a pair as a model, killed at random, 100,000 times
 # make coverage-netd  branches of netd's policy: all
 # make bench-optimizer  the optimizer against CBC; each bench prints a line a figure
 # make bench-prober     the prober against fping (ten minutes); B="name..." for some lines
@@ -165,6 +166,9 @@ build/fuzz/%: tests/fuzz/%.c $(COMMON) $(OPTIMIZER) $(HDRS)
 # Makefile is read.
 coverage-netd: $(O)/libcommon.a
 	@tests/coverage-netd.sh
+# Both ends of a pair, killed at random: a hundred thousand schedules.
+model: $(O)/unit/test_model
+	@MODEL=$${MODEL:-100000} $(O)/unit/test_model
 mutants: $(O)/libcommon.a
 	@tests/mutants.sh
 deps:
@@ -210,5 +214,5 @@ install: all
 clean:
 	rm -rf build
 
-.PHONY: all lab-tools coverage-netd mutants units headers crowd fuzzers bench-optimizer bench-prober bench-collector deps demo check lab fuzz deb format install clean
+.PHONY: all lab-tools model coverage-netd mutants units headers crowd fuzzers bench-optimizer bench-prober bench-collector deps demo check lab fuzz deb format install clean
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

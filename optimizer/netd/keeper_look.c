@@ -53,6 +53,11 @@ keeper_look(struct keeper *k, struct err *err)
 	scene_make(k->mesh, &k->state, &k->scene);
 	k->ifindex[0] = k->state.direct_link.ifindex;
 	k->ifindex[1] = k->state.hub_link.ifindex;
+	/* A peer that is made anew has no past. */
+	for (size_t i = 0; i < k->mesh->n_nodes; i++) {
+		if (i != k->mesh->hub && !state_peer(&k->state, &k->mesh->nodes[i].key))
+			k->seen[i].known = false;
+	}
 	for (size_t p = 0; k->state.direct && p < k->state.direct->n_peers; p++) {
 		uint32_t node = k->scene.owner[p];
 
