@@ -97,6 +97,9 @@ kernel_uapi_start(const char *ifname)
 	pid_t pid;
 	int rc, status;
 
+	/* What the kernel said then is still true. */
+	if (!kernel_uapi_installed())
+		return -EOPNOTSUPP;
 	(void)snprintf(copy, sizeof(copy), "%s", ifname); /* a name of an interface */
 	rc = posix_spawn_file_actions_init(&files);
 	if (rc != 0)
@@ -107,9 +110,8 @@ kernel_uapi_start(const char *ifname)
 	if (rc == 0)
 		rc = posix_spawnp(&pid, name, &files, NULL, argv, environ);
 	(void)posix_spawn_file_actions_destroy(&files); /* frees only */
-	/* No kernel WireGuard and no program: what the kernel said is still true. */
 	if (rc != 0)
-		return rc == ENOENT ? -EOPNOTSUPP : -rc;
+		return -rc;
 	while (waitpid(pid, &status, 0) < 0) {
 		if (errno != EINTR)
 			return -errno;
