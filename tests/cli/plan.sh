@@ -178,6 +178,21 @@ status 1 "two faults"
 check_eq "lint tells each, with its line" "$(grep -c 'two.conf:[0-9]*: error:' "$TMP/out")" 2
 run meshopt lint --json "$TMP/two.conf"
 check "lint as JSON" grep -q '"level": "error"' "$TMP/out"
+# The same question, once with its RTTs in a matrix beside the file.
+awk -F, 'BEGIN { print "meshopt-instance 1\nbudget 5\nmatrix rtt m.csv # ms\ndemand all" }
+	{ sub(/\r$/, "") }
+	NR == 1 { for (i = 2; i <= NF; i++)
+		print "node", $i, ($i == "dub" ? "hub -" : "pop relay"), "public" }' \
+    "$DATA/rtt.csv" >"$TMP/bulk"
+cp "$DATA/rtt.csv" "$TMP/m.csv"
+meshopt plan --rtt "$DATA/rtt.csv" --hub dub --all-pairs --relays all --budget 5 \
+    >"$TMP/by_options" 2>/dev/null
+run meshopt plan --instance "$TMP/bulk"
+check "an instance with a matrix" cmp -s "$TMP/out" "$TMP/by_options"
+sed 's/^matrix rtt/matrix hi/' "$TMP/bulk" >"$TMP/bulk2"
+run meshopt plan --instance "$TMP/bulk2"
+status 1 "a matrix of limits alone"
+stderr_has "need a matrix rtt" "is told"
 printf '[Mesh]\nnonsense\n' >"$TMP/broken.conf"
 run meshopt lint --json "$TMP/broken.conf"
 status 1 "a file that is no mesh file is an error in JSON too"
