@@ -13,6 +13,7 @@
 # make model      both ends of a pair as a model, killed at random, 100,000 times
 # make coverage-netd  branches of netd's policy: all
 # make bench-optimizer  the optimizer against CBC; each bench prints a line a figure
+# make bench-netlink    a thousand peers against wg(8), in the lab
 # make bench-prober     the prober against fping (ten minutes); B="name..." for some lines
 # make bench-collector  the collector under load, against nginx, SQLite and PostgreSQL; B=
 #
@@ -132,13 +133,20 @@ bench-collector: $(CROWD) $(O)/meshopt-collector
 # netd on a line, for the lab: with the steps at which it can be killed.
 NETD := $(call src,optimizer/netd) $(addprefix optimizer/apply/,preflight.c state.c steps.c \
 	steps_text.c) $(wildcard optimizer/apply/kernel_*.c)
-LABTOOLS := $(O)/lab-tools/netd-client
+LABTOOLS := $(addprefix $(O)/lab-tools/,netd-client netlink-bench)
+$(O)/lab-tools/netlink-bench: $(call obj,tests/lab/netlink_bench.c \
+    $(wildcard optimizer/apply/kernel_*.c)) $(O)/libcommon.a
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 $(O)/lab-tools/netd-client: $(call obj,tests/lab/netd_client.c $(NETD)) $(O)/libcommon.a
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=fdatasync \
 	    -Wl,--wrap=kernel_nl_change -o $@ $^ $(LIBS)
 
 lab-tools: $(LABTOOLS)
+bench-netlink: $(LABTOOLS)
+	@dist/deps.sh build lab
+	@tests/lab/run bench-netlink
 
 HDRS := $(filter-out $(NO_PG),$(wildcard common/*.h prober/*.h collector/*.h optimizer/*.h \
 	optimizer/*/*.h))
@@ -214,5 +222,5 @@ install: all
 clean:
 	rm -rf build
 
-.PHONY: all lab-tools model coverage-netd mutants units headers crowd fuzzers bench-optimizer bench-prober bench-collector deps demo check lab fuzz deb format install clean
+.PHONY: all bench-netlink lab-tools model coverage-netd mutants units headers crowd fuzzers bench-optimizer bench-prober bench-collector deps demo check lab fuzz deb format install clean
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -12,7 +12,8 @@
 
 #include "common/mem.h"
 
-struct fake_kernel fake;
+static struct fake_kernel first;
+struct fake_kernel *fake_now = &first;
 
 static const struct wall EPOCH = { 1700000000 * NS_PER_S };
 

@@ -72,6 +72,7 @@ TOP=$(cd "$LAB_DIR/../.." && pwd)
 DATA=$TOP/data/edgeproxy
 NAME=$(basename "$0" .sh)
 NAME=${NAME#[0-9][0-9]-}
+NAME=${NAME#bench-}
 PATH=$TOP/build:$TOP/build/lab-tools:${LAB_OUT:-$TOP/build/lab}:$PATH:/usr/sbin:/sbin
 export PATH LC_ALL=C TZ=UTC
 
