@@ -307,8 +307,7 @@ begin_section(struct parse *p)
 
 	if (!interface && strcasecmp(c->section, "Peer") != 0)
 		return err_set(p->err,
-		    "%s:%u: [%s] is not a section of wg-quick, which has [Interface] "
-		    "and [Peer]",
+		    "%s:%u: [%s] is not a section; there are [Interface] and [Peer]",
 		    c->name, c->line, c->section);
 	if (interface && p->w->line)
 		return err_set(p->err,
