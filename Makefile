@@ -202,8 +202,8 @@ deb:
 format:
 	clang-format -i $$(find common prober collector optimizer tests -name '*.[ch]')
 
-MAN1 := $(wildcard */*.1)
-MAN5 := $(wildcard */*.5)
+MAN1 := $(wildcard */*.1 */*/*.1)
+MAN5 := $(wildcard */*.5 */*/*.5)
 MAN8 := $(wildcard */*.8 */*/*.8)
 install: all
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SBINDIR) $(DESTDIR)$(UNITDIR) \

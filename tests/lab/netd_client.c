@@ -160,7 +160,8 @@ start(struct half *h)
 	if (h->netd < 0)
 		die("fork");
 	if (h->netd == 0) {
-		/* Else whoever asks waits for the end of a line that netd holds as well. */
+		/* Else whoever asks waits for the end of a line that netd holds as
+		 * well. */
 		for (int i = 3; i < 64; i++) {
 			if (i != fd[1])
 				(void)close(i); /* most of them are not open */
