@@ -148,11 +148,12 @@ static void
 add_row(struct rollup *u, const struct report_row *row)
 {
 	struct part *part = part_of(u, row);
-	struct report_row *sum = &part->row;
 	uint64_t samples = sketch_count(&row->rtt);
+	struct report_row *sum;
 
-	if (!part || row->sent > UINT32_MAX - sum->sent)
+	if (!part || row->sent > UINT32_MAX - part->row.sent)
 		return;
+	sum = &part->row;
 	u->next = (size_t)(part - u->parts) + 1;
 	sum->sent += row->sent;
 	sum->lost += row->lost; /* no more than sent */
