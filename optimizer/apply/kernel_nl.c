@@ -153,6 +153,7 @@ static int
 converse(struct kernel *k, enum kernel_nl_bus bus, struct nlmsghdr *request,
     kernel_nl_cb *each, void *ctx)
 {
+	size_t most = 0;
 	int rc = call(k, bus);
 
 	if (rc < 0)
@@ -165,6 +166,8 @@ converse(struct kernel *k, enum kernel_nl_bus bus, struct nlmsghdr *request,
 		do {
 			ssize_t len = hear(k, bus);
 
+			if (len > 0 && (size_t)len > most)
+				most = (size_t)len;
 			rc = len < 0 ? (int)len
 				     : kernel_nl_walk(k->buf, (size_t)len, request,
 					   each, ctx);
@@ -172,7 +175,7 @@ converse(struct kernel *k, enum kernel_nl_bus bus, struct nlmsghdr *request,
 	}
 	/* GET_DEVICE hands out private and preshared keys: nothing of it stays. */
 	if (bus == KERNEL_NL_GENERIC)
-		explicit_bzero(k->buf, KERNEL_NL_BUFFER);
+		explicit_bzero(k->buf, rc < 0 ? KERNEL_NL_BUFFER : most);
 	/* The rest of a broken conversation must not be read as the next one. */
 	if (rc < 0)
 		hang_up(k, bus);

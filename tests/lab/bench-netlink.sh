@@ -66,8 +66,9 @@ echo "again: ours $again ms, wg syncconf $noop ms; dump $dump ms"
 check_eq "all peers are there" "$count" $PEERS
 check "and the same as wg syncconf makes" cmp \
     <(wg show wgo0 allowed-ips | sort) <(wg show wgy0 allowed-ips | sort)
-bench netlink_add_vs_wg_set "$(per "$loop" "$ours")" x ">=" 10
-bench netlink_add_vs_syncconf "$(per "$syncconf" "$ours")" x ">=" 0.9
-bench netlink_again_vs_syncconf "$(per "$noop" "$again")" x ">=" 0.9
+# A process costs little on that clock; and wg syncconf may put many peers in a message.
+bench netlink_add_vs_wg_set "$(per "$loop" "$ours")" x ">=" 5
+bench netlink_add_vs_syncconf "$(per "$syncconf" "$ours")" x ">=" 0.7
+bench netlink_again_vs_syncconf "$(per "$noop" "$again")" x ">=" 2
 bench netlink_dump_1000 "$dump" ms "<=" 200
 finish

@@ -60,22 +60,40 @@ ms_since(struct mono start)
 	return (double)mono_diff(clock_mono(), start) / (double)NS_PER_MS;
 }
 
+/* The device shows peers in the order in which they were added. */
+static bool
+right(const struct kernel_device *dev, uint32_t i)
+{
+	struct wgkey key = key_of(i);
+	struct prefix p = prefix_of(i);
+	const struct kernel_peer *peer = i < dev->n_peers ? &dev->peers[i] : NULL;
+
+	return peer && wgkey_compare(&peer->key, &key) == 0 && peer->n_allowed == 1 &&
+	       peer->allowed[0].len == p.len &&
+	       addr_equal(&peer->allowed[0].addr, &p.addr);
+}
+
+/* As netd: what is there is read first, and only what lacks is sent. */
 static int
-set(struct kernel *k, uint32_t n)
+set(struct kernel *k, const char *name, uint32_t n)
 {
 	struct mono start = clock_mono();
+	struct kernel_device *dev;
+	int rc = kernel_device(k, name, &dev);
 
-	for (uint32_t i = 0; i < n; i++) {
+	for (uint32_t i = 0; i < n && rc == 0; i++) {
 		struct prefix p = prefix_of(i);
 		struct kernel_peer_change change = { .key = key_of(i),
 			.allowed = &p,
 			.n_allowed = 1 };
-		int rc = kernel_peer_set(k, &change);
 
-		if (rc < 0)
-			log_die("peer %u: %s", i, strerror(-rc));
+		if (!right(dev, i))
+			rc = kernel_peer_set(k, &change);
 	}
+	if (rc < 0)
+		log_die("%s: %s", name, strerror(-rc));
 	printf("%.1f\n", ms_since(start));
+	kernel_device_free(dev);
 	return 0;
 }
 
@@ -108,7 +126,7 @@ main(int argc, char *argv[])
 		return num_u32(argv[2], 1, 65536, &n) < 0 ? 1 : conf(n);
 	if (kernel_open(argv[2], &k, &err) < 0)
 		log_die("%s", err.text);
-	rc = n ? set(k, n) : dump(k, argv[2]);
+	rc = n ? set(k, argv[2], n) : dump(k, argv[2]);
 	kernel_close(k);
 	return rc;
 }

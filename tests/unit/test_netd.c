@@ -22,6 +22,7 @@
 
 #include "optimizer/apply/steps.h"
 #include "tests/unit/netd_world.h"
+#include "tests/unit/seed.h"
 
 static int
 begin(void **unused)
@@ -596,6 +597,80 @@ another_mesh_file(void **unused)
 	assert_int_equal(netd_ask(NETD_STAGE, SYD, NETD_NONE), -EINVAL);
 }
 
+/* G15: whatever the other half becomes, netd stays within what the roster allows. */
+static void
+check_bounds(void)
+{
+	assert_true(fake.hub.n_peers == 1 && fake.hub.port == 51820);
+	for (size_t i = 0; i < fake.direct.n_peers; i++) {
+		bool known = false;
+
+		for (uint32_t n = FRA; n <= SYD; n++)
+			known |= wgkey_compare(&fake.direct.peers[i].key,
+				     &w.mesh->nodes[n].key) == 0;
+		assert_true(known);
+	}
+	for (size_t i = 0; i < fake.n_routes; i++) {
+		const struct kernel_route *r = &fake.routes[i];
+		bool known = r->ifindex != FAKE_DIRECT_IFINDEX;
+
+		for (uint32_t n = FRA; n <= SYD && !known; n++)
+			known = scene_among(w.mesh->nodes[n].prefixes,
+			    w.mesh->nodes[n].n_prefixes, &r->dst);
+		assert_true(known);
+	}
+}
+
+static void
+hostile_requests(void **unused)
+{
+	struct seed rng = seed_new("hostile_requests");
+	const char *given = getenv("HOSTILE");
+	unsigned n = given ? (unsigned)strtoul(given, NULL, 10) : 20000;
+	unsigned leased = 0;
+	size_t hub_routes = fake.n_routes;
+
+	(void)unused;
+	for (unsigned i = 0; i < n; i++) {
+		struct netd_request req;
+		enum netd_verb verb =
+		    (enum netd_verb)(seed_below(&rng, NETD_VERBS + 1));
+
+		netd_request_init(&req, verb);
+		req.id = i;
+		req.node = seed_below(&rng, 9) ? seed_below(&rng, 7) : NETD_NONE;
+		req.via = seed_below(&rng, 3) ? NETD_NONE : seed_below(&rng, 7);
+		if (verb == NETD_LEASE)
+			req.seconds = seed_below(&rng, 130);
+		req.flags = seed_below(&rng, 4) ? 0 : seed_below(&rng, 3);
+		if (verb == NETD_HELLO)
+			req.hash =
+			    netd_roster_hash(w.mesh) + (seed_below(&rng, 4) == 0);
+		if (verb == NETD_STATE || verb == NETD_PANIC || verb == NETD_HELLO)
+			req.node = req.via = NETD_NONE;
+		if (verb == NETD_STAGE && seed_below(&rng, 2)) {
+			req.family = AF_INET;
+			req.port = (uint16_t)seed_below(&rng, 65536);
+			for (int b = 0; b < 4; b++)
+				req.addr[b] = (uint8_t)seed_below(&rng, 256);
+		}
+		if (seed_below(&rng, 50) == 0)
+			((uint8_t *)&req)[seed_below(&rng, sizeof(req))] ^= 4;
+		if (netd_ask_at(&req) == 0 && verb == NETD_LEASE)
+			leased++;
+		check_bounds();
+		netd_sleep(seed_below(&rng, 4000) * NS_PER_MS);
+		for (size_t p = 0; p < fake.direct.n_peers; p++)
+			fake.direct.peers[p].handshake = netd_now().wall;
+		if (seed_below(&rng, 20) == 0)
+			netd_poll();
+	}
+	assert_int_equal(netd_hello(), 0);
+	assert_int_equal(netd_ask(NETD_PANIC, NETD_NONE, NETD_NONE), 0);
+	assert_int_equal(fake.n_routes, hub_routes);
+	assert_true(leased > n / 1000); /* it was no idle talk */
+}
+
 /* --- kills --- */
 
 static ssize_t
@@ -683,6 +758,7 @@ main(void)
 		T(the_clock_is_set),
 		T(another_boot_starts_by_the_hub),
 		T(another_mesh_file),
+		T(hostile_requests),
 		T(killed_before_each_step),
 	};
 
