@@ -15,6 +15,7 @@
 #include "common/num.h"
 #include "optimizer/apply/run.h"
 #include "optimizer/cmd.h"
+#include "optimizer/operate/self.h"
 #include "optimizer/plan_file.h"
 
 #define WAIT_DEFAULT (60 * NS_PER_S)
@@ -99,33 +100,6 @@ parse(int argc, char **argv, struct apply_opts *o)
 	return -1;
 }
 
-static int
-find_self(struct apply *a, const char *name, size_t *self, struct err *err)
-{
-	struct kernel_addr *found = NULL;
-	struct addr *addrs;
-	size_t n;
-	int rc;
-
-	if (name) {
-		*self = mesh_find(a->mesh, name);
-		return *self == SIZE_MAX
-			   ? err_set(err, "--node: %s: the mesh file has no such node",
-				 name)
-			   : 0;
-	}
-	rc = kernel_addrs(a->kernel, 0, &found, &n);
-	if (rc < 0)
-		return err_code(err, -rc, "reading addresses: %s", strerror(-rc));
-	addrs = mem_array(n, sizeof(*addrs));
-	for (size_t i = 0; i < n; i++)
-		addrs[i] = found[i].prefix.addr;
-	rc = mesh_find_self(a->mesh, addrs, n, self, err);
-	free(addrs);
-	free(found);
-	return rc;
-}
-
 /* Names of endpoints, before anything is touched: a resolver may lie beyond a tunnel.
  */
 static int
@@ -172,7 +146,7 @@ load(const struct apply_opts *o, struct apply *a, struct err *err)
 	if (rc == 0)
 		rc = plan_file_read(o->plan, a->mesh, &a->plan, err);
 	if (rc == 0)
-		rc = find_self(a, o->node, &self, err);
+		rc = self_find(a->kernel, a->mesh, o->node, &self, err);
 	if (rc == 0)
 		rc = goals_from_plan(a->mesh, self, a->plan, &a->goals, err);
 	if (rc == 0)

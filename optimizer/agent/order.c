@@ -114,21 +114,6 @@ check_relay(const struct reader *r, const struct order_pair *p)
 	return 0;
 }
 
-/* The tunnel's own figure if there is one: the route's may be a sum of legs. */
-static int64_t
-promise(const struct plan *plan, const struct plan_route *route)
-{
-	for (size_t i = 0; i < plan->n_tunnels; i++) {
-		const struct plan_tunnel *t = &plan->tunnels[i];
-
-		if (((t->a == route->a && t->b == route->b) ||
-			(t->a == route->b && t->b == route->a)) &&
-		    t->direct_us >= 0)
-			return t->direct_us;
-	}
-	return route->us;
-}
-
 static int
 read_route(struct reader *r, const struct plan_route *route)
 {
@@ -153,7 +138,7 @@ read_route(struct reader *r, const struct plan_route *route)
 	if (route->path == PLAN_RELAY)
 		p->via = r->node[route->via];
 	else
-		p->us = promise(r->plan, route);
+		p->us = plan_promise_us(r->plan, route);
 	r->order->n++;
 	return check_pair(r, p);
 }

@@ -42,21 +42,6 @@ check_route(const struct plan *plan, const struct plan_route *route, struct err 
 	return 0;
 }
 
-/* The tunnel's own figure if there is one: the route's may be a sum of legs. */
-static int64_t
-promise(const struct plan *plan, const struct plan_route *route)
-{
-	for (size_t i = 0; i < plan->n_tunnels; i++) {
-		const struct plan_tunnel *t = &plan->tunnels[i];
-
-		if (((t->a == route->a && t->b == route->b) ||
-			(t->a == route->b && t->b == route->a)) &&
-		    t->direct_us >= 0)
-			return t->direct_us;
-	}
-	return route->us;
-}
-
 /* Fill in what a direct pair needs beyond its peer. */
 static int
 direct(const struct goals *goals, struct goal *goal, struct err *err)
@@ -93,7 +78,7 @@ add_goal(struct goals *goals, size_t peer, const struct plan *plan,
 			    plan->names[route->a], plan->names[route->b]);
 	}
 	*goal = (struct goal){ .peer = peer, .direct = route->path == PLAN_DIRECT };
-	goal->promise_us = goal->direct ? promise(plan, route) : PLAN_UNKNOWN;
+	goal->promise_us = goal->direct ? plan_promise_us(plan, route) : PLAN_UNKNOWN;
 	goals->n++;
 	return goal->direct ? direct(goals, goal, err) : 0;
 }

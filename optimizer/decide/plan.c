@@ -58,3 +58,17 @@ plan_route_order(const void *x, const void *y)
 		return p->a < q->a ? -1 : 1;
 	return p->b < q->b ? -1 : p->b > q->b;
 }
+
+int64_t
+plan_promise_us(const struct plan *plan, const struct plan_route *route)
+{
+	for (size_t i = 0; i < plan->n_tunnels; i++) {
+		const struct plan_tunnel *t = &plan->tunnels[i];
+
+		if (((t->a == route->a && t->b == route->b) ||
+			(t->a == route->b && t->b == route->a)) &&
+		    t->direct_us >= 0)
+			return t->direct_us;
+	}
+	return route->us;
+}

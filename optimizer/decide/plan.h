@@ -146,6 +146,12 @@ int plan_route_order(const void *x, const void *y);
 /* For qsort: by falling value, then saving, then name; drops last. */
 int plan_tunnel_order(const void *x, const void *y);
 
+/*
+ * What a direct route was promised: its tunnel's own figure if there is one, as the
+ * route's may be a sum of legs.  PLAN_UNKNOWN possible.
+ */
+int64_t plan_promise_us(const struct plan *plan, const struct plan_route *route);
+
 void plan_prices_free(struct plan_prices *prices);
 void plan_free(struct plan *plan);
 
