@@ -133,7 +133,7 @@ bench-collector: $(CROWD) $(O)/meshopt-collector
 # netd on a line, for the lab: with the steps at which it can be killed.
 NETD := $(call src,optimizer/netd) $(addprefix optimizer/apply/,preflight.c state.c steps.c \
 	steps_text.c) $(wildcard optimizer/apply/kernel_*.c)
-LABTOOLS := $(addprefix $(O)/lab-tools/,netd-client netlink-bench)
+LABTOOLS := $(addprefix $(O)/lab-tools/,netd-client netlink-bench seal)
 $(O)/lab-tools/netlink-bench: $(call obj,tests/lab/netlink_bench.c \
     $(wildcard optimizer/apply/kernel_*.c)) $(O)/libcommon.a
 	$(call say,LD,$@)
@@ -142,6 +142,9 @@ $(O)/lab-tools/netd-client: $(call obj,tests/lab/netd_client.c $(NETD)) $(O)/lib
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=fdatasync \
 	    -Wl,--wrap=kernel_nl_change -o $@ $^ $(LIBS)
+$(O)/lab-tools/seal: $(call obj,tests/lab/seal.c) $(O)/libcommon.a
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 lab-tools: $(LABTOOLS)
 bench-netlink: $(LABTOOLS)

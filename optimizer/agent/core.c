@@ -183,6 +183,7 @@ core_tick(struct core *c, struct mono now)
 {
 	char before[sizeof(c->ways->why.text)];
 
+	c->now = now;
 	watch_hub(c, now);
 	for (size_t i = 0; i < c->n; i++) {
 		struct way *w = &c->ways[i];

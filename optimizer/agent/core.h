@@ -39,7 +39,14 @@ struct core_ask {
 	uint16_t hint_port;
 };
 
-enum core_probe_kind { CORE_LIVE, CORE_SMALL, CORE_FULL, CORE_ACCEPT, CORE_KINDS };
+enum core_probe_kind {
+	CORE_LIVE,
+	CORE_SMALL,
+	CORE_FULL,
+	CORE_ACCEPT, /* by the tunnel to its overlay address: does it take that? */
+	CORE_FAR,    /* by the hub: which way does it answer? */
+	CORE_KINDS
+};
 
 /*
  * A probe to send.  link_local: to the node's link-local address on the direct
@@ -117,7 +124,9 @@ bool core_probe(struct core *c, struct core_probe *out, struct mono now);
 /* rc: 0 or -errno of sending. */
 void core_sent(struct core *c, const struct core_probe *probe, int rc, uint64_t seq,
     struct mono now);
-void core_answer(struct core *c, uint32_t slot, uint64_t seq, int64_t rtt_us);
+/* by_hub: it came in by the hub's interface. */
+void core_answer(struct core *c, uint32_t slot, uint64_t seq, int64_t rtt_us,
+    bool by_hub);
 void core_lost(struct core *c, uint32_t slot);
 
 bool core_event(struct core *c, struct core_event *out); /* oldest first */

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 
+#define BEAT_KINDS 3	      /* of probes on a beat */
 #define UNSENT_SEQ UINT64_MAX /* of a probe that could not leave */
 
 static bool
@@ -38,8 +39,8 @@ make(const struct core *c, size_t i, enum core_probe_kind kind, struct core_prob
 	*out = (struct core_probe){ .slot = (uint32_t)(i * CORE_KINDS + kind),
 		.node = i,
 		.kind = kind,
-		.link_local = core_state_is_way(c, i) && !relay && kind != CORE_ACCEPT,
-		.pinned = core_state_is_way(c, i),
+		.link_local = core_state_is_way(c, i) && !relay && kind < CORE_ACCEPT,
+		.pinned = core_state_is_way(c, i) && kind != CORE_FAR,
 		.payload = kind == CORE_FULL ? w->full_bytes : PAIR_SMALL_BYTES };
 	/* The same packet by IPv4 has 20 bytes more to carry. */
 	if (kind == CORE_FULL && !out->link_local && w->by_overlay)
@@ -47,7 +48,20 @@ make(const struct core *c, size_t i, enum core_probe_kind kind, struct core_prob
 	return true;
 }
 
-/* Those of the beat, node by node: liveness, then acceptance. */
+static bool
+is_due(const struct core *c, size_t i, enum core_probe_kind kind, struct mono now)
+{
+	const struct way *w = &c->ways[i];
+	struct way_view v = core_state_view(c, w, now);
+
+	if (kind == CORE_ACCEPT)
+		return way_asks_acceptance(w, &v);
+	if (kind == CORE_FAR)
+		return way_asks_far(w, &v) && beats(c, WAY_SLOW);
+	return beats(c, way_pace(w, &v));
+}
+
+/* Those of the beat, node by node. */
 static bool
 probe_beat(struct core *c, struct core_probe *out, struct mono now)
 {
@@ -56,16 +70,14 @@ probe_beat(struct core *c, struct core_probe *out, struct mono now)
 		if (c->opts.self != c->opts.mesh->hub && beats(c, hub_pace(c, now)))
 			return make(c, c->opts.mesh->hub, CORE_LIVE, out);
 	}
-	while (c->cursor < 2 * c->n) {
-		size_t i = c->cursor / 2;
-		bool accept = c->cursor++ % 2;
-		struct way_view v = core_state_view(c, &c->ways[i], now);
+	while (c->cursor < BEAT_KINDS * c->n) {
+		static const enum core_probe_kind kinds[BEAT_KINDS] = { CORE_LIVE,
+			CORE_ACCEPT, CORE_FAR };
+		size_t i = c->cursor / BEAT_KINDS;
+		enum core_probe_kind kind = kinds[c->cursor++ % BEAT_KINDS];
 
-		if (!core_state_is_way(c, i))
-			continue;
-		if (accept ? way_asks_acceptance(&c->ways[i], &v)
-			   : beats(c, way_pace(&c->ways[i], &v)))
-			return make(c, i, accept ? CORE_ACCEPT : CORE_LIVE, out);
+		if (core_state_is_way(c, i) && is_due(c, i, kind, now))
+			return make(c, i, kind, out);
 	}
 	c->beat_due = false;
 	return false;
@@ -108,13 +120,14 @@ core_sent(struct core *c, const struct core_probe *probe, int rc, uint64_t seq,
 		pair_sent(&w->test, probe->kind == CORE_FULL ? PAIR_FULL : PAIR_SMALL,
 		    rc, now);
 		break;
+	case CORE_FAR: /* an answer counts, and none does not */
 	case CORE_KINDS:
 		break;
 	}
 }
 
 void
-core_answer(struct core *c, uint32_t slot, uint64_t seq, int64_t rtt_us)
+core_answer(struct core *c, uint32_t slot, uint64_t seq, int64_t rtt_us, bool by_hub)
 {
 	size_t i = slot / CORE_KINDS;
 	struct way *w = &c->ways[i];
@@ -127,6 +140,9 @@ core_answer(struct core *c, uint32_t slot, uint64_t seq, int64_t rtt_us)
 		break;
 	case CORE_ACCEPT:
 		live_answered(&w->accept, seq, rtt_us);
+		break;
+	case CORE_FAR:
+		way_far(w, by_hub, c->now);
 		break;
 	case CORE_SMALL:
 	case CORE_FULL:

@@ -24,6 +24,7 @@ struct core {
 	/* Probes of this moment: those of the beat, then those of tests. */
 	size_t cursor;
 	bool beat_due, hub_due;
+	struct mono now; /* of the last tick */
 	struct core_event events[CORE_EVENTS_MAX];
 	size_t first_event, n_events;
 };

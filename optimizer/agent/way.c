@@ -52,16 +52,14 @@ way_path(const struct way *w)
 }
 
 static void
-note_quiet(struct way *w, const struct way_seen *seen, struct mono now)
+note_quiet(struct way *w, uint64_t rx_bytes, struct mono now)
 {
-	uint64_t bytes = seen->rx_bytes - w->quiet_bytes;
-
 	/* Counters start over with a new peer. */
-	if (seen->rx_bytes >= w->quiet_bytes && bytes <= WAY_QUIET_BYTES &&
-	    w->quiet_since.ns)
+	if (w->quiet_since.ns && rx_bytes >= w->quiet_bytes &&
+	    rx_bytes - w->quiet_bytes <= WAY_QUIET_BYTES)
 		return;
 	w->quiet_since = now;
-	w->quiet_bytes = seen->rx_bytes;
+	w->quiet_bytes = rx_bytes;
 }
 
 bool
@@ -70,7 +68,7 @@ way_see(struct way *w, const struct way_seen *seen, struct mono now)
 	struct way_seen old = w->seen;
 	bool first = w->seen_at.ns == 0;
 
-	note_quiet(w, seen, now);
+	note_quiet(w, seen->rx_bytes, now);
 	w->seen = *seen;
 	w->seen_at = now;
 	if (old.staged != seen->staged ||
@@ -192,11 +190,17 @@ next_without_hub(struct way *w, const struct way_view *v)
 	return WAY_LEASE;
 }
 
-/* Nothing has come from the far end but what keeps a tunnel alive. */
+/*
+ * The far end has left this path, too: its answers come by the hub.  Until then its
+ * packets need what is staged here, and if it is silent nobody knows.  Nor does it
+ * test the tunnel, about to come back by a plan that we have not seen.
+ */
 static bool
-is_quiet(const struct way *w, const struct way_view *v)
+far_has_left(const struct way *w, const struct way_view *v)
 {
-	return mono_diff(v->now, w->quiet_since) >= WAY_QUIET_NS;
+	return w->far_since.ns && mono_diff(v->now, w->far_since) >= WAY_FAR_NS &&
+	       mono_diff(v->now, w->quiet_since) >= WAY_QUIET_NS &&
+	       mono_diff(v->now, w->far_at) <= WAY_FAR_NS / 2;
 }
 
 /* Staged, not routed, not wished: make room, when the far end has stopped using it. */
@@ -209,11 +213,11 @@ next_idle(const struct way *w, const struct way_view *v)
 	if (v->now.ns < w->retry_at.ns || !w->idle_since.ns || v->frozen)
 		return WAY_REST;
 	if (moves)
-		return idle_ns >= WAY_QUIET_NS && is_quiet(w, v) &&
+		return far_has_left(w, v) &&
 			       (w->wish.path != WAY_BY_RELAY || v->relay_ready)
 			   ? WAY_STAGE
 			   : WAY_REST;
-	return idle_ns >= WAY_RETIRE_NS && is_quiet(w, v) ? WAY_UNSTAGE : WAY_REST;
+	return idle_ns >= WAY_RETIRE_NS && far_has_left(w, v) ? WAY_UNSTAGE : WAY_REST;
 }
 
 enum way_act
@@ -308,7 +312,7 @@ way_done(struct way *w, enum way_act act, int rc, const char *text,
 		w->emergency = false;
 		w->slow_since.ns = 0;
 		way_core_forget(w);
-		w->quiet_since = v->now;
+		w->far_since.ns = 0;
 		break;
 	case WAY_UNSTAGE:
 		w->seen.staged = WAY_BY_HUB;

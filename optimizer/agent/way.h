@@ -34,10 +34,11 @@
 #define WAY_SLOW_PERCENT  110
 #define WAY_LOSS_PERMILLE 20
 #define WAY_RETIRE_NS	  (150 * NS_PER_S) /* two leases and a good deal */
-#define WAY_QUIET_NS	  (20 * NS_PER_S) /* the far end sends nothing for so long ... */
-#define WAY_QUIET_BYTES	  512		  /* ... but a keepalive or a handshake */
 #define WAY_SHAKE_NS	  (15 * NS_PER_S)  /* then its absence is told */
 #define WAY_DEAF	  10		   /* acceptance probes missed in a row */
+#define WAY_FAR_NS	  (10 * NS_PER_S) /* the far end answers by the hub for so long */
+#define WAY_QUIET_NS	  (20 * NS_PER_S)  /* and sends nothing by its tunnel ... */
+#define WAY_QUIET_BYTES	  512		   /* ... but what keeps it alive */
 #define WAY_ACCEPTS	  3		   /* answers by its overlay address */
 #define WAY_HANDSHAKE_NS  (180 * NS_PER_S) /* REJECT_AFTER_TIME of WireGuard */
 
@@ -69,9 +70,9 @@ struct way_seen {
 	enum way_route route;
 	size_t via;		  /* of what is staged or routed by a relay */
 	int64_t handshake_age_ns; /* of the peer that carries it; negative = never */
-	uint64_t rx_bytes;
-	bool foreign;	 /* somebody else changed it: hands off */
-	char words[192]; /* then who did what */
+	uint64_t rx_bytes;	  /* by its own tunnel; 0 by a relay */
+	bool foreign;		  /* somebody else changed it: hands off */
+	char words[192];	  /* then who did what */
 };
 
 /* What is true of the node as a whole. */
@@ -107,6 +108,8 @@ struct way {
 	unsigned rounds;
 	struct mono slow_since; /* 0 = not slow */
 	struct mono idle_since; /* staged, without route, and not wished; 0 = not so */
+	/* The far end answers by the hub: it has left this path, too.  0 = not seen. */
+	struct mono far_since, far_at;
 	struct mono quiet_since;
 	uint64_t quiet_bytes;
 	struct err why; /* why it is not as wished, or why it left; "" = no reason */
@@ -130,6 +133,9 @@ void way_done(struct way *w, enum way_act act, int rc, const char *text,
 /* Which probes: of liveness every beat, every fifth, or none; of acceptance. */
 enum way_pace { WAY_SILENT, WAY_SLOW, WAY_FAST };
 enum way_pace way_pace(const struct way *w, const struct way_view *v);
+/* Is it to be asked by the hub, which way it answers? */
+bool way_asks_far(const struct way *w, const struct way_view *v);
+void way_far(struct way *w, bool by_hub, struct mono now);
 bool way_asks_acceptance(const struct way *w, const struct way_view *v);
 
 /* When it wants way_tick() at the latest, its probes apart. */

@@ -91,7 +91,7 @@ watch_idle(struct way *w, const struct way_view *v)
 {
 	if (w->seen.staged == WAY_BY_HUB || w->seen.route || way_core_wished(w) ||
 	    !v->fresh)
-		w->idle_since.ns = 0;
+		w->idle_since.ns = w->far_since.ns = 0;
 	else if (w->idle_since.ns == 0)
 		w->idle_since = v->now;
 }
@@ -160,6 +160,23 @@ way_pace(const struct way *w, const struct way_view *v)
 		mono_diff(v->now, w->idle_since) >= WAY_RETIRE_NS))
 		return WAY_SILENT;
 	return v->hub->misses > 0 ? WAY_FAST : WAY_SLOW;
+}
+
+bool
+way_asks_far(const struct way *w, const struct way_view *v)
+{
+	(void)v;
+	return w->idle_since.ns && !w->seen.route;
+}
+
+void
+way_far(struct way *w, bool by_hub, struct mono now)
+{
+	w->far_at = now;
+	if (!by_hub)
+		w->far_since.ns = 0;
+	else if (w->far_since.ns == 0)
+		w->far_since = now;
 }
 
 bool

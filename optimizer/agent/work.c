@@ -117,7 +117,8 @@ on_result(const struct pinger_result *r, void *ctx)
 
 	if (r->fate == PINGER_ANSWERED || r->fate == PINGER_LATE)
 		core_answer(w->core, r->slot, r->seq,
-		    r->rtt_ns < 0 ? -1 : r->rtt_ns / NS_PER_US);
+		    r->rtt_ns < 0 ? -1 : r->rtt_ns / NS_PER_US,
+		    r->ifindex && r->ifindex == w->aim.hub);
 	else if (r->fate == PINGER_LOST)
 		core_lost(w->core, r->slot);
 }

@@ -102,8 +102,8 @@ fleet_start(struct fleet *f, size_t i)
 	f->node[i].alive = true;
 }
 
-static void
-wish(struct fleet *f, size_t a, size_t b, enum way_path path, size_t via)
+void
+fleet_wish_one(struct fleet *f, size_t a, size_t b, enum way_path path, size_t via)
 {
 	struct way_wish wishes[FLEET_MAX];
 
@@ -123,8 +123,8 @@ wish(struct fleet *f, size_t a, size_t b, enum way_path path, size_t via)
 void
 fleet_wish(struct fleet *f, size_t a, size_t b, enum way_path path, size_t via)
 {
-	wish(f, a, b, path, via);
-	wish(f, b, a, path, via);
+	fleet_wish_one(f, a, b, path, via);
+	fleet_wish_one(f, b, a, path, via);
 }
 
 void
@@ -223,9 +223,22 @@ shake(struct fleet *f, size_t a, size_t b)
 
 /* --- probes --- */
 
+/* There and back in the tunnel of the two, counted by those who receive. */
+static bool
+in_tunnel(struct fleet *f, size_t a, size_t b, int64_t *there, int64_t *back)
+{
+	if (f->node[a].to[b].staged != WAY_BY_TUNNEL || !tunnel(f, a, b, there))
+		return false;
+	f->node[b].to[a].rx_bytes += 144;
+	if (!tunnel(f, b, a, back))
+		return false;
+	f->node[a].to[b].rx_bytes += 144;
+	return true;
+}
+
 /* Half of the way there and half of the way back. */
 static int64_t
-echo_us(const struct fleet *f, size_t a, const struct core_probe *p)
+echo_us(struct fleet *f, size_t a, const struct core_probe *p)
 {
 	int64_t there = 0, back = 0;
 	size_t b = p->node;
@@ -233,11 +246,13 @@ echo_us(const struct fleet *f, size_t a, const struct core_probe *p)
 
 	if (p->kind == CORE_FULL && f->eats_full)
 		return -1;
-	if (b == 0)
+	if (p->kind == CORE_FAR)
+		ok = leg(f, a, 0, &there) && leg(f, 0, b, &there) &&
+		     fleet_arrives(f, b, a, &back);
+	else if (b == 0)
 		ok = leg(f, a, 0, &there) && leg(f, 0, a, &back);
 	else if (p->link_local)
-		ok = f->node[a].to[b].staged == WAY_BY_TUNNEL &&
-		     tunnel(f, a, b, &there) && tunnel(f, b, a, &back);
+		ok = in_tunnel(f, a, b, &there, &back);
 	else
 		ok = staged_way(f, a, b, &there) && fleet_arrives(f, b, a, &back);
 	return ok ? (there + back) / 2 : -1;
@@ -252,10 +267,10 @@ send_probes(struct fleet *f, size_t i)
 		int64_t us = echo_us(f, i, &p);
 
 		assert(f->n_flights < FLEET_FLIGHTS);
-		f->flight[f->n_flights++] =
-		    (struct fleet_flight){ mono_add(f->now,
-					       us < 0 ? LOST_NS : us * NS_PER_US),
-			    i, p.slot, ++f->seq, us };
+		f->flight[f->n_flights++] = (struct fleet_flight){
+			mono_add(f->now, us < 0 ? LOST_NS : us * NS_PER_US), i, p.slot,
+			++f->seq, us, p.node == 0 || !f->node[p.node].to[i].route
+		};
 		core_sent(f->node[i].core, &p, 0, f->seq, f->now);
 	}
 }
@@ -273,7 +288,8 @@ land(struct fleet *f)
 		if (p->rtt_us < 0)
 			core_lost(f->node[p->node].core, p->slot);
 		else
-			core_answer(f->node[p->node].core, p->slot, p->seq, p->rtt_us);
+			core_answer(f->node[p->node].core, p->slot, p->seq, p->rtt_us,
+			    p->by_hub);
 		*p = f->flight[--f->n_flights];
 	}
 }
@@ -295,6 +311,7 @@ look(struct fleet *f, size_t i)
 			.route = t->route,
 			.via = t->via,
 			.foreign = t->foreign,
+			.rx_bytes = t->staged == WAY_BY_TUNNEL ? t->rx_bytes : 0,
 			.handshake_age_ns = carrier->shaken.ns
 						? mono_diff(f->now, carrier->shaken)
 						: -1 };

@@ -21,6 +21,7 @@ struct fleet_table {
 	struct mono until;  /* of a lease */
 	struct mono shaken; /* 0 = never */
 	bool foreign;
+	uint64_t rx_bytes;
 };
 
 struct fleet_node {
@@ -44,6 +45,7 @@ struct fleet_flight {
 	uint32_t slot;
 	uint64_t seq;
 	int64_t rtt_us; /* negative: lost */
+	bool by_hub;
 };
 
 struct fleet {
@@ -76,6 +78,10 @@ void fleet_start(struct fleet *f, size_t i);
 
 /* Both ends: by the hub, by the tunnel, or by way of via. */
 void fleet_wish(struct fleet *f, size_t a, size_t b, enum way_path path, size_t via);
+
+/* One end. */
+void fleet_wish_one(struct fleet *f, size_t a, size_t b, enum way_path path,
+    size_t via);
 
 /* Both ways. */
 void fleet_cut(struct fleet *f, size_t a, size_t b, bool cut);

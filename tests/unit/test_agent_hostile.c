@@ -313,7 +313,7 @@ turn(void)
 	while (core_probe(core, &probe, fake.now)) {
 		core_sent(core, &probe, 0, ++seq, fake.now);
 		if (probe.node == DUB || seed_below(&dice, 500))
-			core_answer(core, probe.slot, seq, 900);
+			core_answer(core, probe.slot, seq, 900, seed_below(&dice, 10));
 		else
 			core_lost(core, probe.slot);
 	}

@@ -1,0 +1,130 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# shellcheck disable=SC2317 # functions are called by every
+#
+# The agent and netd on kernel WireGuard, as daemons, and what they rely on failing.
+#
+#	           49 ms
+#	  [hkg] ----------- [nrt]       wgd0, as a signed plan says; nrt has no Endpoint
+#	     \               /
+#	 205 ms \         / 287 ms
+#	          [dub]                 wg0: 492 ms; serves the plan as a file
+#
+# TRIALS (3): how often the tunnel and the hub are made to fail; 100 in the long form.
+# Timeout: 900
+
+. "$(dirname "$0")/lib.sh"
+. "$LAB_DIR/agents.sh"
+
+need meshopt meshopt-agent seal
+: "${TRIALS:=3}"
+lab_mesh "$DATA/mesh.conf" dub hkg nrt
+sed -i "/^Endpoint = ${UNDER[nrt]}:/d" "$MESH"
+agents_key
+lab_net "$DATA/rtt.csv"
+lab_wg
+lab_ready
+agents_serve
+agent hkg
+agent nrt
+
+# --- the plan is followed, and nothing is lost ---
+
+n hkg wg showconf wg0 >"$TMP/wg0.before"
+check_near "by the hub" "$(ping_ms hkg "${ADDR[nrt]}" 3)" 492 1%
+stream_start switch hkg nrt 100 100
+plan 1 hkg-nrt=direct:49:492
+check "leased at both ends" every 1 30 both_are leased hkg nrt
+check "direct at both ends" every 3 90 both_are direct hkg nrt
+check_near "direct" "$(ping_ms hkg "${ADDR[nrt]}" 3)" 49.1 1%
+check_eq "one permanent route" "$(ip -n hkg -N route show proto 213 | wc -l)" 1
+cp "$TMP/run.hkg/agent.json" "$RES/"
+
+# --- steady restarts ---
+
+before=$(changes hkg)
+check_ge "it took some changes" "$before" 3
+agent_dies hkg
+agent hkg
+sleep 8
+check_eq "restarted after kill -9: direct" "$(state_of hkg nrt)" direct
+check_eq "restarted: messages that change the kernel" "$(changes hkg)" 0
+stream_end switch
+for pair in 'hkg nrt' 'nrt hkg'; do
+	read -r from to <<<"$pair"
+	check_eq "promoted, killed and restarted: $from to $to lost" "$(stream_get switch "$from" "$to" lost)" 0
+done
+n hkg wg showconf wg0 >"$TMP/wg0.after"
+check "wg0 is byte-identical" cmp "$TMP/wg0.before" "$TMP/wg0.after"
+
+# --- the tunnel dies ---
+
+by_hub() { [ "$(path_of hkg nrt)$(path_of nrt hkg)" = hubhub ]; }
+worst=0
+for ((i = 1; i <= TRIALS; i++)); do
+	# A dwell of 15 minutes would follow: a fresh agent has forgotten it.
+	for node in hkg nrt; do
+		agent_dies $node
+		agent $node
+	done
+	plan $((10 + i)) hkg-nrt=direct:49:492
+	every 2 120 both_are direct hkg nrt || die "trial $i: not direct"
+	stream_start "dead$i" hkg nrt 100 6
+	sleep "2.$((i * 37 % 100))"
+	path_set hkg nrt 49 loss 100%
+	stream_end "dead$i"
+	path_set hkg nrt 49
+	worst=$(awk -v a="$worst" -v b="$(gap_of "dead$i" hkg nrt)" 'BEGIN { print (a + 0 > b + 0 ? a : b) }')
+	check_eq "trial $i: no route is left" "$(ip -n hkg -N route show proto 213 | wc -l)$(ip -n nrt -N route show proto 213 | wc -l)" 00
+done
+check_le "dead tunnel, $TRIALS trials: longest silence, ms" "$worst" 1000
+
+# --- the hub dies; the tunnel stands by, in its dwell ---
+
+hub_link() { ip -n "$HUB" link set eth0 "$1"; }
+worst=0
+for ((i = 1; i <= TRIALS; i++)); do
+	sleep 8
+	stream_start "hub$i" hkg nrt 100 6
+	sleep "2.$((i * 61 % 100))"
+	hub_link down
+	stream_end "hub$i"
+	worst=$(awk -v a="$worst" -v b="$(gap_of "hub$i" hkg nrt)" 'BEGIN { print (a + 0 > b + 0 ? a : b) }')
+	check_eq "trial $i: leased to the tunnel" "$(path_of hkg nrt)$(path_of nrt hkg)" directdirect
+	hub_link up
+	check "trial $i: back when the hub has answered for a minute" every 5 120 by_hub
+done
+check_le "dead hub, $TRIALS trials: longest silence, ms" "$worst" 1000
+
+# --- the collector is away; a plan that is not to be followed ---
+
+for node in hkg nrt; do
+	agent_dies $node
+	agent $node
+done
+plan 200 hkg-nrt=direct:49:492
+every 2 120 both_are direct hkg nrt || die "not direct again"
+before=$(changes hkg)
+plan 199
+sleep 5
+check_eq "an older epoch: refused" "$(grep -c 'epoch 199, but epoch 200 was followed' "$RES/agent-hkg.log")" 1
+plan 201
+sleep 5
+check_eq "an empty plan: refused" "$(grep -c 'it is empty' "$RES/agent-hkg.log")" 1
+stop collector KILL
+sleep 60
+check_eq "without the collector: direct" "$(state_of hkg nrt)$(state_of nrt hkg)" directdirect
+check_eq "and nothing was changed" "$(changes hkg)" "$before"
+
+# --- freeze and panic ---
+
+n hkg meshopt panic --mesh "$MESH" --file "$TMP/freeze.hkg" >"$RES/panic.log" 2>&1
+check_eq "panic" $? 0
+sleep 25
+check_eq "panic: no route of ours, and none comes back" "$(ip -n hkg -N route show proto 213 | wc -l)" 0
+for node in hkg nrt; do
+	cat "$RES/agent-$node.log" >>"$RES/agents-$node.log"
+	stop "agent-$node"
+	check_eq "the agent on $node ends cleanly" $? 0
+done
+finish

@@ -1,0 +1,79 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+# shellcheck disable=SC2317 # functions are called by every
+#
+# What the scenarios of the agent share, sourced after lib.sh and lab_mesh:
+#
+#   agents_key               a key for plans, its public half in the mesh file
+#   agents_serve             serves $TMP/www on the hub as the collector would
+#   agent NODE               starts it, with directories of its own
+#   plan EPOCH PAIR...       publishes "hkg-nrt=direct:49:492": path, its RTT, the hub's
+#   every STEP LIMIT CMD...  as wait_for; programs that start often cost more than all else
+#   state_of NODE PEER       of its agent.json: hub staged verified leased direct
+#   path_of NODE PEER        hub, direct or relay:NODE
+#   changes NODE             messages to the kernel that change something
+#   gap_of ID A B            the longest silence of a stream, in either direction, ms
+
+agents_key() {
+	meshopt keygen --plan -o "$TMP" >"$TMP/plan.pub" || die "no key for plans"
+	sed -i "s|^\\[Mesh\\].*|&\\n$(<"$TMP/plan.pub")|" "$MESH"
+}
+
+agents_serve() {
+	mkdir -p "$TMP/www/api/v1"
+	bg collector "$HUB" busybox httpd -f -p "${ADDR[$HUB]}:8650" -h "$TMP/www"
+}
+
+agent() {
+	mkdir -p "$TMP/state.$1" "$TMP/run.$1"
+	bg "agent-$1" "$1" meshopt-agent --mesh "$MESH" --state "$TMP/state.$1" \
+	    --run "$TMP/run.$1" --freeze "$TMP/freeze.$1" --changes "${CHANGES:-1000/10m}"
+}
+
+agent_dies() {	# agent_dies NODE: kill -9, both halves; what they said is kept
+	cat "$RES/agent-$1.log" >>"$RES/agents-$1.log"
+	stop "agent-$1" KILL 2>/dev/null
+}
+
+plan() {
+	local epoch=$1 pair a b path ms hub routes=() tunnels=()
+	shift
+	for pair; do
+		IFS='-=' read -r a b path <<<"$pair"
+		hub=${path##*:} path=${path%:*}
+		ms=${path##*:} path=${path%:*}
+		routes+=("{\"a\": \"$a\", \"b\": \"$b\", \"path\": \"$path\", \"ms\": $ms, \"hub_ms\": $hub}")
+	done
+	printf '{"mesh": "edgeproxy", "epoch": %d, "issued": "%s", "ttl_s": 900, "tunnels": [%s], "routes": [%s]}' \
+	    "$epoch" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$(IFS=,; echo "${tunnels[*]}")" \
+	    "$(IFS=,; echo "${routes[*]}")" >"$TMP/payload"
+	seal "$TMP/plan.key" <"$TMP/payload" >"$TMP/sealed" || die "seal"
+	mv "$TMP/sealed" "$TMP/www/api/v1/plan"
+}
+
+every() {
+	local step=$1 end=$(($(now_ms) + $2 * 1000))
+	shift 2
+	until "$@" >/dev/null 2>&1; do
+		[ "$(now_ms)" -lt "$end" ] || return 1
+		sleep "$step"
+	done
+}
+
+of_pair() {	# of_pair NODE PEER KEY
+	awk -v peer="\"$2\"," -v key="\"$3\":" '$1 == "\"peer\":" { ours = $2 == peer }
+	    ours && $1 == key { gsub(/[",]/, "", $2); print $2; found = 1; exit }
+	    END { if (!found) print "hub" }' "$TMP/run.$1/agent.json"
+}
+state_of() { of_pair "$1" "$2" state; }
+path_of() { of_pair "$1" "$2" path; }
+changes() { awk '$1 == "\"changes\":" { print $2 + 0 }' "$TMP/run.$1/agent.json"; }
+
+both_are() {	# both_are STATE A B
+	[ "$(state_of "$2" "$3")" = "$1" ] && [ "$(state_of "$3" "$2")" = "$1" ]
+}
+
+gap_of() {
+	awk -v a="$(stream_get "$1" "$2" "$3" gap_ms)" -v b="$(stream_get "$1" "$3" "$2" gap_ms)" \
+	    'BEGIN { print (a + 0 > b + 0 ? a : b) }'
+}
