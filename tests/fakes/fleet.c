@@ -144,6 +144,12 @@ fleet_stream(struct fleet *f, size_t a, size_t b)
 	f->next_packet = f->now;
 }
 
+void
+fleet_hush(struct fleet *f)
+{
+	f->streaming = false;
+}
+
 /* --- the network --- */
 
 static bool

@@ -87,6 +87,7 @@ void fleet_wish_one(struct fleet *f, size_t a, size_t b, enum way_path path,
 void fleet_cut(struct fleet *f, size_t a, size_t b, bool cut);
 
 void fleet_stream(struct fleet *f, size_t a, size_t b);
+void fleet_hush(struct fleet *f); /* no more packets: time is cheap then */
 void fleet_run(struct fleet *f, int64_t ns);
 
 /* Does a packet from a arrive at b, as both kernels are now?  *rtt_us: one way x 2. */
