@@ -228,6 +228,7 @@ keeper_stage_relay(struct keeper *k, uint32_t node, uint32_t via, struct err *er
 	struct book_node *b = &k->book.node[node];
 	struct book_node before = *b;
 	enum book_stage stage = b->stage > BOOK_STAGED ? b->stage : BOOK_STAGED;
+	struct err ignored;
 	int rc;
 
 	if (b->via == via && b->stage >= BOOK_STAGED) /* judged: the peer is right */
@@ -250,6 +251,8 @@ keeper_stage_relay(struct keeper *k, uint32_t node, uint32_t via, struct err *er
 	if (give_back(k, node) < 0)
 		rc = -ENOTRECOVERABLE;
 	keeper_end(k, node, before.stage);
+	if (keeper_look(k, &ignored) == 0)
+		keeper_settle(k, node);
 	return rc;
 }
 
@@ -257,6 +260,7 @@ int
 keeper_unstage(struct keeper *k, uint32_t node, uint32_t via, struct err *err)
 {
 	struct book_node *b = &k->book.node[node];
+	struct err ignored;
 	struct scene_node s;
 	int rc;
 
@@ -269,8 +273,13 @@ keeper_unstage(struct keeper *k, uint32_t node, uint32_t via, struct err *err)
 	rc = via == NETD_NONE
 		 ? kernel_peer_remove(k->opts.kernel, &keeper_who(k, node)->key)
 		 : give_back(k, node);
-	if (rc < 0)
-		return keeper_failed(k, node, rc, "removing its peer", err);
+	if (rc < 0) {
+		(void)keeper_failed(k, node, rc, "removing its peer", err);
+		/* It may be half done: the book takes what there is. */
+		if (keeper_look(k, &ignored) == 0)
+			keeper_settle(k, node);
+		return rc;
+	}
 	if (via == NETD_NONE)
 		b->peer = false;
 	else

@@ -65,7 +65,8 @@ struct fake_kernel {
 	 */
 	bool mortal, dead;
 	unsigned steps_left;
-	int happened; /* what kernel_monitor_read() says next */
+	unsigned fail_in; /* the change after so many fails, once; 0 = none */
+	int happened;	  /* what kernel_monitor_read() says next */
 };
 
 struct kernel {

@@ -28,6 +28,8 @@ enter(enum fake_call call)
 
 	if (!fake_step())
 		return -EOWNERDEAD;
+	if (fake.fail_in && --fake.fail_in == 0)
+		return -ENOMEM;
 	before = fake.calls[call]++;
 	return call == fake.fail_call && before >= fake.fail_after ? fake.fail_rc : 0;
 }
