@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.." || exit
 out=build/mutants
 rm -rf "$out"
 mkdir -p "$out"
-tests='test_netd_policy test_netd test_nl_names'
+tests='test_netd_policy test_netd test_netd_watch test_netd_kill test_nl_names'
 libs=$(pkg-config --libs libmnl libsodium)
 killed=0 all=0
 

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the tests of netd share beyond their world: set-up and tear-down, the way to a
+ * direct path, and looks at the kernel in memory.
+ */
+#ifndef TESTS_UNIT_NETD_TEST_H
+#define TESTS_UNIT_NETD_TEST_H
+
+#include <linux/rtnetlink.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/netd_world.h"
+
+static inline int
+begin(void **unused)
+{
+	(void)unused;
+	netd_begin();
+	assert_int_equal(netd_open(), 0);
+	assert_int_equal(netd_hello(), 0);
+	return 0;
+}
+
+static inline int
+finish(void **unused)
+{
+	(void)unused;
+	netd_end();
+	return 0;
+}
+
+static inline enum netd_path
+path(uint32_t node)
+{
+	assert_int_equal(netd_state(), 0);
+	return w.told[node] ? (enum netd_path)w.node[node].path : NETD_HUB;
+}
+
+/* All the way, as the agent goes it. */
+static inline void
+promote(uint32_t node)
+{
+	assert_int_equal(netd_stage(node), 0);
+	assert_int_equal(netd_ask(NETD_LEASE, node, NETD_NONE), 0);
+	assert_int_equal(netd_ask(NETD_COMMIT, node, NETD_NONE), 0);
+	assert_int_equal(path(node), NETD_DIRECT);
+}
+
+static inline struct kernel_peer *
+peer_of(uint32_t node)
+{
+	for (size_t i = 0; i < fake.direct.n_peers; i++) {
+		if (wgkey_compare(&fake.direct.peers[i].key,
+			&w.mesh->nodes[node].key) == 0)
+			return &fake.direct.peers[i];
+	}
+	return NULL;
+}
+
+static inline size_t
+routes_of(uint8_t protocol)
+{
+	size_t n = 0;
+
+	fake_expire();
+	for (size_t i = 0; i < fake.n_routes; i++)
+		n += fake.routes[i].protocol == protocol &&
+		     fake.routes[i].ifindex == FAKE_DIRECT_IFINDEX;
+	return n;
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, begin, finish)
+
+#endif

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What netd does by itself: an operator's hand, flushes, dead sessions, a clock that is
+ * set, another boot.
+ *
+ * links: optimizer/netd/policy.c optimizer/netd/scene.c optimizer/netd/book.c
+ * links: optimizer/netd/netd.c optimizer/netd/journal.c optimizer/netd/keeper.c
+ * links: optimizer/netd/keeper_look.c optimizer/netd/keeper_tell.c
+ * links: optimizer/netd/keeper_peer.c optimizer/netd/keeper_route.c
+ * links: optimizer/netd/keeper_watch.c optimizer/apply/state.c
+ * links: optimizer/apply/steps.c optimizer/apply/steps_text.c
+ * links: optimizer/apply/preflight.c
+ * links: tests/fakes/kernel.c tests/fakes/kernel_change.c
+ */
+#include "tests/unit/netd_test.h"
+
+static void
+what_an_operator_changes_is_theirs(void **unused)
+{
+	static const char *const words[] = { "removed", "allowed-ips", "endpoint",
+		"keepalive", "route" };
+
+	for (int i = 0; i < 5; i++) {
+		struct kernel_peer *p;
+		uint64_t before;
+
+		promote(SIN);
+		promote(SYD);
+		netd_wait(20);
+		p = peer_of(SYD);
+		if (i == 0)
+			(void)kernel_peer_remove(w.kernel, &w.mesh->nodes[SYD].key);
+		if (i == 1)
+			p->allowed[0].addr.b[3] ^= 2;
+		if (i == 2) {
+			(void)addr_parse("203.0.113.7", &p->endpoint);
+			netd_wait(10); /* syd had none: its first is its own */
+			assert_int_equal(w.node[SYD].flags, 0);
+			(void)addr_parse("203.0.113.8", &p->endpoint);
+		}
+		if (i == 3)
+			p->keepalive_s = 7;
+		for (size_t r = 0; r < fake.n_routes && i == 4; r++) {
+			if (fake.routes[r].protocol == RTPROT_MESHOPT &&
+			    fake.routes[r].dst.addr.b[3] == 3)
+				fake_drop_route(r);
+		}
+		before = fake_changes();
+		netd_wait(20);
+		assert_int_equal(netd_state(), 0);
+		assert_int_equal(w.node[SYD].flags & NETD_OPERATOR, NETD_OPERATOR);
+		assert_non_null(strstr(w.node[SYD].foreign, words[i]));
+		assert_int_equal(w.node[SIN].flags, 0);
+		netd_wait(60);
+		assert_int_equal(fake_changes(), before); /* never fought */
+		assert_int_equal(netd_ask(NETD_STAGE, SYD, NETD_NONE), -EACCES);
+		assert_int_equal(netd_restart(), 0);
+		assert_int_equal(netd_hello(), 0);
+		assert_int_equal(netd_ask(NETD_STAGE, SYD, NETD_NONE), -EACCES);
+		assert_int_equal(netd_ask(NETD_WITHDRAW, SYD, NETD_NONE), 0);
+		assert_int_equal(netd_ask(NETD_ADOPT, SYD, NETD_NONE), 0);
+		assert_int_equal(netd_state(), 0);
+		assert_int_equal(w.node[SYD].flags, 0);
+		(void)finish(unused);
+		(void)begin(unused);
+	}
+}
+
+static void
+roaming_is_no_operator(void **unused)
+{
+	struct kernel_peer *p;
+
+	(void)unused;
+	promote(SYD);
+	for (int i = 0; i < 5; i++) {
+		p = peer_of(SYD);
+		(void)addr_parse("203.0.113.7", &p->endpoint);
+		p->endpoint.b[3] = (uint8_t)i;
+		p->rx_bytes += 32;
+		netd_wait(10);
+		assert_int_equal(path(SYD), NETD_DIRECT);
+		assert_int_equal(w.node[SYD].flags, 0);
+	}
+}
+
+static void
+flush(void)
+{
+	for (size_t r = fake.n_routes; r-- > 0;) {
+		if (fake.routes[r].protocol == RTPROT_MESHOPT)
+			fake_drop_route(r);
+	}
+}
+
+static void
+a_flush_is_repaired_once(void **unused)
+{
+	(void)unused;
+	promote(SIN);
+	promote(SYD);
+	flush();
+	fake.direct_link.up = false; /* while it is down nothing is tried */
+	netd_poll();
+	assert_int_equal(path(SIN), NETD_HUB);
+	fake.direct_link.up = true;
+	netd_poll();
+	assert_int_equal(path(SIN), NETD_DIRECT);
+	assert_int_equal(path(SYD), NETD_DIRECT);
+	netd_wait(100);
+	flush();
+	netd_wait(10);
+	assert_int_equal(path(SIN), NETD_HUB);
+	assert_int_equal(w.node[SIN].flags, NETD_FROZEN);
+	assert_non_null(strstr(w.node[SIN].foreign, "ManageForeignRoutes"));
+	assert_int_equal(netd_ask(NETD_LEASE, SIN, NETD_NONE), -ECANCELED);
+	netd_wait(700);
+	assert_int_equal(path(SIN), NETD_HUB); /* until a person says so */
+	assert_int_equal(netd_ask(NETD_ADOPT, NETD_NONE, NETD_NONE), 0);
+	peer_of(SIN)->handshake = netd_now().wall;
+	assert_int_equal(netd_ask(NETD_LEASE, SIN, NETD_NONE), 0);
+}
+
+static void
+a_flush_of_leases_restores_nothing(void **unused)
+{
+	uint64_t before;
+
+	(void)unused;
+	assert_int_equal(netd_stage(SIN), 0);
+	assert_int_equal(netd_ask(NETD_LEASE, SIN, NETD_NONE), 0);
+	for (size_t i = fake.n_addrs; i-- > 0;) {
+		if (fake.addrs[i].peer.addr.family)
+			fake_drop_addr(i);
+	}
+	before = fake_changes();
+	netd_wait(60);
+	assert_int_equal(path(SIN), NETD_HUB);
+	assert_int_equal(w.node[SIN].flags, 0);
+	assert_int_equal(fake_changes(), before);
+}
+
+static void
+the_interface_goes(void **unused)
+{
+	(void)unused;
+	promote(SIN);
+	(void)kernel_link_del(w.kernel);
+	netd_poll();
+	assert_int_equal(path(SIN), NETD_HUB);
+	promote(SIN); /* made anew, at the cost of a token */
+	(void)kernel_link_del(w.kernel);
+	netd_poll();
+	assert_int_equal(netd_ask(NETD_STAGE, SIN, NETD_NONE), -ECANCELED);
+	assert_non_null(strstr(w.reply.text, "removed twice"));
+}
+
+static void
+a_dead_session_goes_by_the_hub(void **unused)
+{
+	struct kernel_peer *hub = fake.hub.peers;
+
+	(void)unused;
+	promote(SIN);
+	for (int s = 0; s < 200; s += 10) {
+		peer_of(SIN)->tx_bytes += 100;
+		hub->handshake = netd_now().wall;
+		netd_wait(10);
+		if (s < 160)
+			assert_int_equal(path(SIN), NETD_DIRECT);
+	}
+	assert_int_equal(path(SIN), NETD_HUB);
+	assert_non_null(strstr(w.node[SIN].foreign, "no handshake for 180 s"));
+	assert_int_equal(w.node[SIN].flags, 0);
+}
+
+static void
+never_to_a_hub_that_is_dead_too(void **unused)
+{
+	(void)unused;
+	promote(SIN);
+	for (int s = 0; s < 600; s += 10) {
+		peer_of(SIN)->tx_bytes += 100;
+		netd_wait(10);
+	}
+	assert_int_equal(path(SIN), NETD_DIRECT);
+}
+
+/* C6: sessions live on; only the figures of WireGuard are of that clock. */
+static void
+the_clock_is_set(void **unused)
+{
+	static const int64_t steps[] = { 3600, -3600 };
+
+	(void)unused;
+	promote(SIN);
+	for (int i = 0; i < 2; i++) {
+		w.wall_step_ns += steps[i] * NS_PER_S;
+		peer_of(SIN)->tx_bytes += 100;
+		netd_poll();
+		fake.hub.peers->handshake = netd_now().wall;
+		netd_poll();
+		assert_int_equal(path(SIN), NETD_DIRECT);
+		assert_int_equal(w.self.tokens, 1);
+		assert_int_equal(netd_restart(), 0);
+		assert_int_equal(netd_hello(), 0);
+	}
+}
+
+static void
+another_boot_starts_by_the_hub(void **unused)
+{
+	uint64_t before;
+
+	(void)unused;
+	promote(SIN);
+	(void)kernel_link_del(w.kernel);
+	w.boot = 7;
+	before = fake_changes();
+	assert_int_equal(netd_restart(), 0);
+	assert_int_equal(netd_hello(), 0);
+	netd_wait(60);
+	assert_int_equal(path(SIN), NETD_HUB);
+	assert_int_equal(fake_changes(), before);
+	assert_int_equal(w.self.tokens, 1);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		T(what_an_operator_changes_is_theirs),
+		T(roaming_is_no_operator),
+		T(a_flush_is_repaired_once),
+		T(a_flush_of_leases_restores_nothing),
+		T(the_interface_goes),
+		T(a_dead_session_goes_by_the_hub),
+		T(never_to_a_hub_that_is_dead_too),
+		T(the_clock_is_set),
+		T(another_boot_starts_by_the_hub),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
