@@ -25,6 +25,8 @@ BINDIR ?= $(PREFIX)/bin
 SBINDIR ?= $(PREFIX)/sbin
 MANDIR ?= $(PREFIX)/share/man
 UNITDIR ?= $(PREFIX)/lib/systemd/system
+BASHDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
 SYSCONFDIR ?= /etc
 PKG_CONFIG ?= pkg-config
 FUZZ_SECONDS ?= 10
@@ -211,15 +213,17 @@ MAN8 := $(wildcard */*.8 */*/*.8)
 install: all
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SBINDIR) $(DESTDIR)$(UNITDIR) \
 	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 \
-	    $(DESTDIR)$(SYSCONFDIR)/meshopt
+	    $(DESTDIR)$(SYSCONFDIR)/meshopt $(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR)
 	install -m 0755 build/meshopt $(DESTDIR)$(BINDIR)
 	install -m 0755 build/meshopt-prober build/meshopt-collector \
 	    build/meshopt-agent $(DESTDIR)$(SBINDIR)
 	install -m 0644 $(MAN1) $(DESTDIR)$(MANDIR)/man1
 	install -m 0644 $(MAN5) $(DESTDIR)$(MANDIR)/man5
 	install -m 0644 $(MAN8) $(DESTDIR)$(MANDIR)/man8
-	for unit in dist/systemd/*.service; do \
-	    sed 's|/usr/local/sbin/|$(SBINDIR)/|' $$unit >$(DESTDIR)$(UNITDIR)/$${unit##*/} && \
+	install -m 0644 dist/completion/meshopt.bash $(DESTDIR)$(BASHDIR)/meshopt
+	install -m 0644 dist/completion/_meshopt $(DESTDIR)$(ZSHDIR)
+	for unit in dist/systemd/*; do \
+	    sed 's|/usr/local/sbin/|$(SBINDIR)/|; s|/usr/local/bin/|$(BINDIR)/|' $$unit >$(DESTDIR)$(UNITDIR)/$${unit##*/} && \
 	    chmod 0644 $(DESTDIR)$(UNITDIR)/$${unit##*/}; done
 
 clean:

@@ -2,7 +2,6 @@
 #include "collector/options.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/num.h"
+#include "common/opts.h"
 #include "common/version.h"
 
 #define DEFAULT_STATE	  "/var/lib/meshopt"
@@ -201,8 +201,8 @@ options_parse(struct options *o, int argc, char **argv)
 		.window_ns = DEFAULT_WINDOW_NS,
 		.metrics_pairs = DEFAULT_METRICS_PAIRS,
 	};
-	while (r == OPTIONS_RUN &&
-	       (option = getopt_long(argc, argv, "v", longopts, NULL)) != -1)
+	while (
+	    r == OPTIONS_RUN && (option = opts_next(argc, argv, "v", longopts)) != -1)
 		r = take(o, option);
 	if (r != OPTIONS_RUN)
 		return r;

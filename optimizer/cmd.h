@@ -6,6 +6,8 @@
 #ifndef OPTIMIZER_CMD_H
 #define OPTIMIZER_CMD_H
 
+#include <stddef.h>
+
 enum {
 	EXIT_DONE = 0,
 	EXIT_FAILED = 1,
@@ -14,8 +16,22 @@ enum {
 	EXIT_PARTIAL = 4, /* partly done, or answered from stale figures */
 };
 
+struct verb {
+	const char *name;
+	int (*run)(int argc, char **argv); /* NULL: the program meshopt-NAME */
+	const char *help;
+};
+
+/* All that completion has to know; run() is meshopt itself. */
+struct completion {
+	const struct verb *verbs;
+	size_t n_verbs;
+	int (*run)(int argc, char **argv);
+};
+
 int cmd_address(int argc, char **argv);
 int cmd_apply(int argc, char **argv);
+int cmd_completion(const struct completion *c, int argc, char **argv);
 int cmd_config(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_import(int argc, char **argv);

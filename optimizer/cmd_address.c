@@ -2,12 +2,12 @@
 /*
  * meshopt address: the next free overlay address of a region, or whether one is free.
  */
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/log.h"
 #include "common/mesh_alloc.h"
+#include "common/opts.h"
 #include "optimizer/cmd.h"
 
 static void
@@ -54,7 +54,7 @@ cmd_address(int argc, char **argv)
 	struct err err;
 	int c, r;
 
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+	while ((c = opts_next(argc, argv, "h", options)) != -1) {
 		if (c != 'm') {
 			usage(c == 'h' ? stdout : stderr);
 			return c == 'h' ? EXIT_DONE : EXIT_USAGE;

@@ -4,7 +4,6 @@
  * stdout; what is done in between is in apply/.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/num.h"
+#include "common/opts.h"
 #include "optimizer/apply/run.h"
 #include "optimizer/cmd.h"
 #include "optimizer/operate/self.h"
@@ -68,7 +68,7 @@ parse(int argc, char **argv, struct apply_opts *o)
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "hy", options, NULL)) != -1) {
+	while ((c = opts_next(argc, argv, "hy", options)) != -1) {
 		if (c == 'y') {
 			o->run.yes = true;
 		} else if (c == 'u') {

@@ -3,7 +3,6 @@
  * meshopt config: a node's WireGuard files from the mesh file.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/opts.h"
 #include "optimizer/cmd.h"
 #include "optimizer/config_files.h"
 #include "optimizer/putfile.h"
@@ -246,7 +246,7 @@ cmd_config(int argc, char **argv)
 	struct err err;
 	int c, r;
 
-	while ((c = getopt_long(argc, argv, "o:h", options, NULL)) != -1) {
+	while ((c = opts_next(argc, argv, "o:h", options)) != -1) {
 		r = take_option(&o, c);
 		if (r != 0)
 			return r > 0 ? EXIT_DONE : EXIT_USAGE;

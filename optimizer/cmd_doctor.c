@@ -3,7 +3,6 @@
  * meshopt doctor: what is wrong here, why it is thought so, and what to type next.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 
 #include "common/log.h"
 #include "common/num.h"
+#include "common/opts.h"
 #include "optimizer/cmd.h"
 #include "optimizer/operate/examine.h"
 #include "optimizer/operate/self.h"
@@ -69,7 +69,7 @@ parse(int argc, char **argv, struct doctor_opts *o)
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "jh", options, NULL)) != -1) {
+	while ((c = opts_next(argc, argv, "jh", options)) != -1) {
 		if (c == 'w' && num_duration(optarg, &o->examine.wait_ns) < 0) {
 			log_warnx("--wait: \"%s\" is not a time such as 25s", optarg);
 			return EXIT_USAGE;

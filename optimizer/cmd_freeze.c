@@ -6,7 +6,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -15,6 +14,7 @@
 
 #include "common/log.h"
 #include "common/mesh.h"
+#include "common/opts.h"
 #include "optimizer/cmd.h"
 
 #define FREEZE_FILE "/etc/meshopt/freeze" /* netd's, too */
@@ -43,7 +43,7 @@ read_options(int argc, char **argv, const char *usage)
 	struct freeze_opts o = { FREEZE_FILE, MESH_DEFAULT_PATH, NULL, false, -1 };
 	int c;
 
-	while (o.status < 0 && (c = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
+	while (o.status < 0 && (c = opts_next(argc, argv, "h", longs)) != -1) {
 		if (c == 'o' && usage == freeze_usage)
 			o.off = true;
 		else if (c == 'f')

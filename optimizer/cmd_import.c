@@ -3,7 +3,6 @@
  * meshopt import: a mesh file out of what a fleet runs already.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/mesh_lint.h"
+#include "common/opts.h"
 #include "optimizer/apply/kernel.h"
 #include "optimizer/cmd.h"
 #include "optimizer/import.h"
@@ -310,7 +310,7 @@ cmd_import(int argc, char **argv)
 	struct err err;
 	int c, r = 0, status = EXIT_FAILED;
 
-	while (r == 0 && (c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+	while (r == 0 && (c = opts_next(argc, argv, "h", options)) != -1) {
 		if (c == 'h' || c == '?') {
 			usage(c == 'h' ? stdout : stderr);
 			status = c == 'h' ? EXIT_DONE : EXIT_USAGE;

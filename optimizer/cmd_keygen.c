@@ -4,7 +4,6 @@
  * to standard output.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 
 #include "common/log.h"
 #include "common/mesh.h"
+#include "common/opts.h"
 #include "common/signed.h"
 #include "optimizer/cmd.h"
 #include "optimizer/putfile.h"
@@ -173,7 +173,7 @@ cmd_keygen(int argc, char **argv)
 	struct err err;
 	int c, r;
 
-	while ((c = getopt_long(argc, argv, "o:h", options, NULL)) != -1) {
+	while ((c = opts_next(argc, argv, "o:h", options)) != -1) {
 		switch (c) {
 		case 'a':
 			o.all = true;

@@ -3,7 +3,6 @@
  * meshopt lint: every fault of a mesh file, not only the first.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mesh_lint.h"
+#include "common/opts.h"
 #include "optimizer/cmd.h"
 
 struct lint_out {
@@ -144,7 +144,7 @@ cmd_lint(int argc, char **argv)
 	bool as_json = false;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "jh", options, NULL)) != -1) {
+	while ((c = opts_next(argc, argv, "jh", options)) != -1) {
 		if (c == 'j') {
 			as_json = true;
 		} else if (c == 'm') {

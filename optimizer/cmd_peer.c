@@ -7,7 +7,6 @@
 #include "optimizer/cmd_peer.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 
 #include "common/log.h"
 #include "common/num.h"
+#include "common/opts.h"
 #include "optimizer/cmd.h"
 #include "optimizer/operate/self.h"
 #include "optimizer/operate/way.h"
@@ -108,7 +108,7 @@ parse(int argc, char **argv, struct cmd_peer *p, const char **verb)
 	bool list;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "jh", options, NULL)) != -1) {
+	while ((c = opts_next(argc, argv, "jh", options)) != -1) {
 		if (c == 'h' || c == '?') {
 			usage(c == 'h' ? stdout : stderr);
 			return c == 'h' ? EXIT_DONE : EXIT_USAGE;

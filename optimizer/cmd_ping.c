@@ -3,7 +3,6 @@
  * meshopt ping: how are the peers, now, by their overlay and their public addresses?
  */
 #include <errno.h>
-#include <getopt.h>
 #include <ifaddrs.h>
 #include <netdb.h>
 #include <stdio.h>
@@ -15,6 +14,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/num.h"
+#include "common/opts.h"
 #include "common/stamp_key.h"
 #include "optimizer/cmd.h"
 #include "optimizer/cmd_ping_print.h"
@@ -324,7 +324,7 @@ cmd_ping(int argc, char **argv)
 	struct err err;
 	int c, status;
 
-	while ((c = getopt_long(argc, argv, "c:i:t:mjh", longs, NULL)) != -1) {
+	while ((c = opts_next(argc, argv, "c:i:t:mjh", longs)) != -1) {
 		if (c == 'h' || c == '?') {
 			usage(c == 'h' ? stdout : stderr);
 			return c == 'h' ? EXIT_DONE : EXIT_USAGE;

@@ -9,6 +9,7 @@
 
 #include "common/log.h"
 #include "common/num.h"
+#include "common/opts.h"
 #include "common/sdnotify.h"
 #include "optimizer/cmd.h"
 #include "optimizer/curve.h"
@@ -68,7 +69,7 @@ parse(int argc, char **argv, struct plan_cmd *o)
 	struct err err;
 	int c, r;
 
-	while ((c = getopt_long(argc, argv, "b:o:jh", options, NULL)) != -1) {
+	while ((c = opts_next(argc, argv, "b:o:jh", options)) != -1) {
 		r = plan_opts_take(&o->q, c, optarg, &err);
 		if (r < 0) {
 			log_warnx("%s", err.text);

@@ -3,7 +3,6 @@
  * meshopt replay: what a policy would have done with a recorded history.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/num.h"
+#include "common/opts.h"
 #include "common/report.h"
 #include "common/when.h"
 #include "optimizer/cmd.h"
@@ -102,7 +102,7 @@ parse(int argc, char **argv, struct replay_opts *o, struct remote *remote)
 	const size_t n_texts = sizeof(texts) / sizeof(texts[0]);
 	int c;
 
-	while ((c = getopt_long(argc, argv, "b:jh", options, NULL)) != -1) {
+	while ((c = opts_next(argc, argv, "b:jh", options)) != -1) {
 		size_t i;
 
 		for (i = 0; i < n_texts && texts[i].c != c; i++)

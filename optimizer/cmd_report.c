@@ -14,6 +14,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/opts.h"
 #include "optimizer/cmd.h"
 #include "optimizer/input.h"
 #include "optimizer/report_html.h"
@@ -217,7 +218,7 @@ cmd_report(int argc, char **argv)
 	const char *html = NULL;
 	int c, format = 't';
 
-	while ((c = getopt_long(argc, argv, "jh", options, NULL)) != -1) {
+	while ((c = opts_next(argc, argv, "jh", options)) != -1) {
 		if (input_option(&opts, c, optarg))
 			continue;
 		if (c == 'H') {

@@ -4,7 +4,6 @@
  * can be left and taken up again.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/opts.h"
 #include "optimizer/cmd.h"
 #include "optimizer/mesh_edit.h"
 #include "optimizer/putfile.h"
@@ -225,7 +225,7 @@ cmd_rotate(int argc, char **argv)
 	struct err err;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "o:h", options, NULL)) != -1) {
+	while ((c = opts_next(argc, argv, "o:h", options)) != -1) {
 		if (c == 'o') {
 			o.dir = optarg;
 		} else if (c == 'm') {

@@ -4,7 +4,6 @@
  * the mesh file.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,6 +14,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/num.h"
+#include "common/opts.h"
 #include "optimizer/cmd.h"
 #include "optimizer/cmd_status_print.h"
 #include "optimizer/fetch.h"
@@ -111,7 +111,7 @@ parse(int argc, char **argv, struct status_opts *o)
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "w::jh", options, NULL)) != -1) {
+	while ((c = opts_next(argc, argv, "w::jh", options)) != -1) {
 		if (c == 'h' || c == '?') {
 			usage(c == 'h' ? stdout : stderr);
 			return c == 'h' ? EXIT_DONE : EXIT_USAGE;

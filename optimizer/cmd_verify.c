@@ -8,6 +8,7 @@
 
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/opts.h"
 #include "optimizer/cmd.h"
 #include "optimizer/plan_opts.h"
 #include "optimizer/verify/verify.h"
@@ -35,7 +36,7 @@ parse(int argc, char **argv, struct plan_opts *o, const char **plan)
 	struct err err;
 	int c, r;
 
-	while ((c = getopt_long(argc, argv, "b:h", options, NULL)) != -1) {
+	while ((c = opts_next(argc, argv, "b:h", options)) != -1) {
 		r = plan_opts_take(o, c, optarg, &err);
 		if (r < 0) {
 			log_warnx("%s", err.text);

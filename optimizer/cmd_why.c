@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "common/opts.h"
 #include "optimizer/ask.h"
 #include "optimizer/cmd.h"
 #include "optimizer/decide/why.h"
@@ -53,7 +54,7 @@ parse(int argc, char **argv, struct why_opts *o)
 	struct err err;
 	int c, r;
 
-	while ((c = getopt_long(argc, argv, "b:jh", options, NULL)) != -1) {
+	while ((c = opts_next(argc, argv, "b:jh", options)) != -1) {
 		r = ask_option(&o->ask, c, optarg, &err);
 		if (r < 0) {
 			log_warnx("%s", err.text);

@@ -13,11 +13,7 @@
 #include "common/version.h"
 #include "optimizer/cmd.h"
 
-static const struct verb {
-	const char *name;
-	int (*run)(int argc, char **argv); /* NULL: the program meshopt-NAME */
-	const char *help;
-} verbs[] = {
+static const struct verb verbs[] = {
 	{ "lint", cmd_lint, "judge the mesh file" },
 	{ "import", cmd_import, "make a mesh file of what a fleet runs already" },
 	{ "config", cmd_config, "write a node's WireGuard files" },
@@ -81,6 +77,8 @@ run_program(const char *verb, char **argv)
 static int
 run(int argc, char **argv)
 {
+	const struct completion completion = { verbs, sizeof(verbs) / sizeof(verbs[0]),
+		run };
 	const char *verb = argc > 1 ? argv[1] : "--help";
 
 	if (strcmp(verb, "--help") == 0 || strcmp(verb, "help") == 0 ||
@@ -92,6 +90,8 @@ run(int argc, char **argv)
 		printf("meshopt %s\n", MESHOPT_VERSION);
 		return EXIT_DONE;
 	}
+	if (strcmp(verb, "completion") == 0) /* no verb for a human being */
+		return cmd_completion(&completion, argc - 1, argv + 1);
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
 		if (strcmp(verb, verbs[i].name))
 			continue;

@@ -4,7 +4,6 @@
  */
 #include "prober/options.h"
 
-#include <getopt.h>
 #include <limits.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -15,6 +14,7 @@
 #include "common/log.h"
 #include "common/mesh.h"
 #include "common/num.h"
+#include "common/opts.h"
 #include "common/report.h"
 #include "common/version.h"
 
@@ -113,7 +113,7 @@ read_options(struct options *c, int argc, char **argv)
 	};
 	int option;
 
-	while ((option = getopt_long(argc, argv, "vh", longs, NULL)) != -1) {
+	while ((option = opts_next(argc, argv, "vh", longs)) != -1) {
 		switch (option) {
 		case 'm':
 			c->mesh_path = optarg;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "optimizer/agent/options.h"
 
-#include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include "common/log.h"
 #include "common/mesh.h"
 #include "common/num.h"
+#include "common/opts.h"
 #include "common/version.h"
 
 #define STATE_DIR "/var/lib/meshopt-agent"
@@ -92,7 +92,7 @@ read_options(struct options *o, int argc, char **argv)
 		['z'] = &o->freeze };
 	int option;
 
-	while ((option = getopt_long(argc, argv, "vh", longs, NULL)) != -1) {
+	while ((option = opts_next(argc, argv, "vh", longs)) != -1) {
 		switch (option) {
 		case 'C':
 			take_changes(o, optarg);

@@ -17,6 +17,13 @@ for daemon in prober collector agent; do
 	run env PATH=/usr/bin:/bin "$TMP/root/usr/bin/meshopt" "$daemon" --version
 	status 0 "meshopt $daemon runs it"
 done
+for unit in meshopt-plan.service meshopt-report.service; do
+	check "$unit runs the verb" grep -q '^ExecStart=/usr/bin/meshopt [a-z]' \
+		"$TMP/root/usr/lib/systemd/system/$unit"
+done
+check "the report's timer" test -f "$TMP/root/usr/lib/systemd/system/meshopt-report.timer"
+check "completion for bash" test -f "$TMP/root/usr/share/bash-completion/completions/meshopt"
+check "completion for zsh" test -f "$TMP/root/usr/share/zsh/site-functions/_meshopt"
 check "a folder for the mesh file" test -d "$TMP/root/etc/meshopt"
 
 finish

@@ -21,4 +21,9 @@ systemd-analyze security --offline=true --help >/dev/null 2>&1 ||
 exposure meshopt-prober.service 20
 exposure meshopt-collector.service 15
 exposure meshopt-agent.service 20
+exposure meshopt-report.service 15
+exposure meshopt-plan.service 20
+run systemd-analyze calendar \
+	"$(sed -n 's/^OnCalendar=//p' "$TOP/dist/systemd/meshopt-report.timer")"
+status 0 "meshopt-report.timer: a time"
 finish
