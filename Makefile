@@ -167,13 +167,24 @@ bench-optimizer: build/bench/generate $(O)/meshopt
 	$(Q)tests/bench/optimizer.sh
 
 # Fuzz targets take the same " * links: " lines; each has a corpus in tests/fuzz/corpus.
+# What they share is compiled once, into a room of its own.
 FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_CC := clang -I. -D_GNU_SOURCE -std=c11 -g -O1 -fno-sanitize-recover=all
+fuzz_obj = $(patsubst %.c,build/fuzz/obj/%.o,$(1))
+fuzz_links = $(call fuzz_obj,$(shell sed -n 's/^ \* links: //p' tests/fuzz/$(notdir $(1)).c))
 fuzzers: $(FUZZERS)
-build/fuzz/%: tests/fuzz/%.c $(COMMON) $(OPTIMIZER) $(HDRS)
+build/fuzz/obj/%.o: %.c
 	$(call say,FUZZ,$@)
-	$(Q)mkdir -p $(@D) && clang -I. -D_GNU_SOURCE -std=c11 -g -O1 \
-	    -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $< \
-	    $$(sed -n 's/^ \* links: //p' $<) $(COMMON) -Wl,--as-needed $(LIBS)
+	$(Q)mkdir -p $(@D) && $(FUZZ_CC) -MMD -MP -fsanitize=fuzzer-no-link,address,undefined \
+	    -c -o $@ $<
+build/fuzz/libcommon.a: $(call fuzz_obj,$(COMMON))
+	$(Q)rm -f $@ && $(AR) rcsD $@ $^
+define fuzz_rule
+$(1): $(call fuzz_obj,tests/fuzz/$(notdir $(1)).c) $(call fuzz_links,$(1)) build/fuzz/libcommon.a
+	$$(call say,LD,$$@)
+	$$(Q)$$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $$@ $$^ -Wl,--as-needed $$(LIBS)
+endef
+$(foreach f,$(FUZZERS),$(eval $(call fuzz_rule,$(f))))
 
 # Packages come first, in a make of their own: what they bring is asked for when a
 # Makefile is read.
@@ -230,4 +241,4 @@ clean:
 	rm -rf build
 
 .PHONY: all bench-netlink lab-tools model coverage-netd mutants units headers crowd fuzzers bench-optimizer bench-prober bench-collector deps demo check lab fuzz deb format install clean
--include $(shell find $(O) -name '*.d' 2>/dev/null)
+-include $(shell find $(O) build/fuzz -name '*.d' 2>/dev/null)
