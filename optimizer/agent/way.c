@@ -31,7 +31,7 @@ way_want(struct way *w, const struct way_wish *wish, struct mono now)
 	if (!w->seen.route)
 		way_core_forget(w);
 	w->retry_at = now;
-	w->retry_ns = WAY_RETRY_NS;
+	w->retry_ns = way_core_first_retry(w);
 	w->why.text[0] = '\0';
 }
 

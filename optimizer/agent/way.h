@@ -21,15 +21,17 @@
 #include "optimizer/agent/live.h"
 #include "optimizer/apply/pair.h"
 
-#define WAY_LEASE_S	  60
-#define WAY_RENEW_NS	  (15 * NS_PER_S)
-#define WAY_ROUND_NS	  (20 * NS_PER_S) /* between two rounds of a lease */
-#define WAY_ROUNDS	  3		  /* good ones, then the routes are permanent */
-#define WAY_HOLD_NS	  (900 * NS_PER_S) /* dwell after a demotion */
-#define WAY_RETRY_NS	  (60 * NS_PER_S)  /* after a failed test; doubles ... */
-#define WAY_RETRY_MAX_NS  (900 * NS_PER_S) /* ... until here */
-#define WAY_BUSY_NS	  (15 * NS_PER_S)  /* after a refusal by the rate limit */
-#define WAY_BACK_NS	  (60 * NS_PER_S)  /* the hub answers again for so long */
+#define WAY_LEASE_S	 60
+#define WAY_RENEW_NS	 (15 * NS_PER_S)
+#define WAY_ROUND_NS	 (20 * NS_PER_S)  /* between two rounds of a lease */
+#define WAY_ROUNDS	 3		  /* good ones, then the routes are permanent */
+#define WAY_HOLD_NS	 (900 * NS_PER_S) /* dwell after a demotion */
+#define WAY_RETRY_NS	 (60 * NS_PER_S)  /* after a failed test; doubles ... */
+#define WAY_RETRY_MAX_NS (900 * NS_PER_S) /* ... until here */
+#define WAY_RETRY_RELAY_NS \
+	(10 * NS_PER_S)			  /* the same; its far end is often not ready */
+#define WAY_BUSY_NS	  (15 * NS_PER_S) /* after a refusal by the rate limit */
+#define WAY_BACK_NS	  (60 * NS_PER_S) /* the hub answers again for so long */
 #define WAY_SLOW_NS	  (300 * NS_PER_S) /* longer than 1.1 x the hub's */
 #define WAY_SLOW_PERCENT  110
 #define WAY_LOSS_PERMILLE 20

@@ -42,4 +42,10 @@ way_core_may_start(const struct way *w, const struct way_view *v)
 	       v->now.ns >= w->hold_until.ns && v->now.ns >= w->retry_at.ns;
 }
 
+static inline int64_t
+way_core_first_retry(const struct way *w)
+{
+	return w->wish.path == WAY_BY_RELAY ? WAY_RETRY_RELAY_NS : WAY_RETRY_NS;
+}
+
 #endif

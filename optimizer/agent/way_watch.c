@@ -51,7 +51,7 @@ end_test(struct way *w, const struct way_view *v)
 	if (w->test.phase == PAIR_VERIFIED) {
 		w->testing = false;
 		w->verified = w->proved = true;
-		w->retry_ns = WAY_RETRY_NS;
+		w->retry_ns = way_core_first_retry(w);
 		w->rounds++;
 		if (!w->seen.route) {
 			live_restart(&w->accept, LIVE_UNKNOWN);
