@@ -104,6 +104,7 @@ read_node(struct way_seen *s, const struct netd_node *r)
 	if (s->staged == WAY_BY_TUNNEL) {
 		s->handshake_age_ns =
 		    r->handshake_age_ms < 0 ? -1 : r->handshake_age_ms * NS_PER_MS;
+		s->rx_bytes = r->rx_bytes;
 	}
 }
 

@@ -28,14 +28,14 @@ for node in hkg nrt sin; do agent $node; done
 
 LEGS="hkg-nrt=direct:49:492 hkg-sin=direct:38:408"
 check_near "by the hub" "$(ping_ms nrt "${ADDR[sin]}" 3)" 490 1%
-stream_start setup nrt sin 100 240
 # shellcheck disable=SC2086 # words
 plan 1 $LEGS
 legs() { both_are direct hkg nrt && both_are direct hkg sin; }
 check "its two tunnels" every 3 120 legs
+stream_start setup nrt sin 100 120
 # shellcheck disable=SC2086 # words
 plan 2 $LEGS nrt-sin=relay:hkg:87:490
-check "the relay path, at both ends" every 3 130 both_are direct nrt sin
+check "the relay path, at both ends" every 3 105 both_are direct nrt sin
 check_eq "by its name" "$(path_of nrt sin) $(path_of sin nrt)" "relay:hkg relay:hkg"
 check_near "by the relay" "$(ping_ms nrt "${ADDR[sin]}" 3)" 87.2 1%
 agent_dies nrt
