@@ -22,6 +22,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <cmocka.h>
 
@@ -356,6 +357,42 @@ the_kernel_tells_what_happens(void **unused)
 	assert_int_equal(kernel_monitor_read(kernel, ifindex), 1);
 }
 
+/* L1: more than fits is no silence. */
+static void
+an_overrun_is_told(void **unused)
+{
+	struct kernel_lease v4;
+	struct kernel_link link;
+	unsigned ifindex[2] = { 0 };
+	int fd, rc, room = 1;
+
+	(void)unused;
+	if (!ready)
+		skip();
+	lease("10.50.5.1", "10.50.9.0/24", &v4);
+	assert_int_equal(kernel_link_up(kernel), 0);
+	assert_int_equal(kernel_link(kernel, "wgd0", &link), 0);
+	ifindex[0] = link.ifindex;
+	assert_int_equal(kernel_monitor(kernel, &fd), 0);
+	do
+		rc = kernel_monitor_read(kernel, ifindex);
+	while (rc == 1);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room)), 0);
+	for (int i = 0; i < 100; i++) {
+		assert_int_equal(kernel_lease_set(kernel, &v4), 0);
+		assert_int_equal(kernel_lease_del(kernel, &v4), 0);
+	}
+	assert_int_equal(kernel_monitor_read(kernel, ifindex), -ENOBUFS);
+	do /* what had fitted */
+		rc = kernel_monitor_read(kernel, ifindex);
+	while (rc == 1);
+	assert_int_equal(rc, 0);
+	room = 100000; /* no longer: an address comes with routes of its own */
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room)), 0);
+	assert_int_equal(kernel_lease_set(kernel, &v4), 0);
+	assert_int_equal(kernel_monitor_read(kernel, ifindex), 1);
+}
+
 int
 main(void)
 {
@@ -368,6 +405,7 @@ main(void)
 		cmocka_unit_test(without_wireguard_it_is_said),
 		cmocka_unit_test(leases_of_both_families),
 		cmocka_unit_test(the_kernel_tells_what_happens),
+		cmocka_unit_test(an_overrun_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
