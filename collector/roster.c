@@ -64,6 +64,21 @@ roster_rank(const struct roster *r, const char *name, size_t near)
 }
 
 size_t
+roster_after(const struct roster *r, const char *name, size_t len, size_t found)
+{
+	char whole[MESH_NAME_MAX];
+	size_t near = found + 1; /* of SIZE_MAX 0 */
+
+	/* A report has all nodes but its own. */
+	for (size_t i = near; i < r->mesh->n_nodes && i < near + 2; i++)
+		if (r->names[i][len] == '\0' && memcmp(r->names[i], name, len) == 0)
+			return i;
+	memcpy(whole, name, len);
+	whole[len] = '\0';
+	return roster_rank(r, whole, r->mesh->n_nodes);
+}
+
+size_t
 roster_find(const struct roster *r, const char *name)
 {
 	size_t rank = roster_rank(r, name, r->mesh->n_nodes);

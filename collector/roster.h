@@ -29,4 +29,10 @@ size_t roster_find(const struct roster *r, const char *name);
  */
 size_t roster_rank(const struct roster *r, const char *name, size_t near);
 
+/*
+ * The same of len bytes without an end, fewer than MESH_NAME_MAX; found: the rank found
+ * last, SIZE_MAX at first.
+ */
+size_t roster_after(const struct roster *r, const char *name, size_t len, size_t found);
+
 #endif

@@ -12,9 +12,12 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/report_scan.h"
 
 /* Buckets by which an array grows beyond what is needed: an eighth of an octave. */
 #define SLACK 4
+/* Peers by which cells are fetched ahead; so many are there beyond the last. */
+#define AHEAD 2
 
 struct cell {
 	uint64_t sent, lost, samples, rtt_us, jitter_us;
@@ -27,8 +30,9 @@ struct cell {
 struct tally {
 	struct tally_opts opts;
 	size_t n_cells;	     /* of a source */
-	struct cell **cells; /* owned; [src - first][dst * PATH_COUNT + path] */
-	struct report_walk walk;
+	struct cell **cells; /* owned; [src - first][rank of dst * PATH_COUNT + path] */
+	int64_t end_ns;	     /* of the report that is added */
+	struct report_scan scan;
 };
 
 struct tally *
@@ -53,7 +57,6 @@ tally_free(struct tally *t)
 		free(t->cells[src]);
 	}
 	free(t->cells);
-	report_walk_fini(&t->walk);
 	free(t);
 }
 
@@ -81,63 +84,78 @@ reach(struct cell *cell, unsigned lo, unsigned hi)
 }
 
 static void
-add_times(struct cell *cell, const struct report_row *row)
+add_times(struct cell *cell, const struct report_scan *row)
 {
-	const struct sketch_bucket *b = row->rtt.buckets;
-	uint64_t samples = 0;
+	const struct sketch_bucket *b = row->buckets;
 
-	reach(cell, b[0].index, b[row->rtt.n - 1].index);
-	for (size_t i = 0; i < row->rtt.n; i++) {
+	reach(cell, b[0].index, b[row->n - 1].index);
+	for (size_t i = 0; i < row->n; i++) {
 		uint32_t *count = &cell->counts[b[i].index - cell->base];
 
 		*count =
 		    *count > UINT32_MAX - b[i].count ? UINT32_MAX : *count + b[i].count;
-		samples += b[i].count;
 	}
 	if (!cell->samples || row->min_us < cell->min_us)
 		cell->min_us = row->min_us;
 	if (!cell->samples || row->max_us > cell->max_us)
 		cell->max_us = row->max_us;
-	cell->samples += samples;
-	cell->rtt_us += row->mean_us * samples;
-	cell->jitter_us += row->jitter_us * samples;
+	cell->samples += row->samples;
+	cell->rtt_us += row->mean_us * row->samples;
+	cell->jitter_us += row->jitter_us * row->samples;
+}
+
+/*
+ * The cells of 100 sources pass through the cache once a minute of reports: half the
+ * time went into waiting for them.  A report has its peers in the order of the cells,
+ * so the one after the next is fetched, and the counts of the next.
+ */
+static inline void
+fetch_ahead(const struct cell *cell)
+{
+	const uint32_t *counts = cell[PATH_COUNT].counts;
+
+	__builtin_prefetch(&cell[AHEAD * PATH_COUNT], 1);
+	__builtin_prefetch(counts, 1);
+	if (counts)
+		__builtin_prefetch(counts + 64 / sizeof(*counts), 1);
 }
 
 static void
-add_row(struct tally *t, struct cell *cells, size_t dst, const struct report_row *row)
+add_row(struct tally *t, struct cell *cell, const struct report_scan *row)
 {
-	struct cell *cell = &cells[dst * PATH_COUNT + (size_t)row->path];
-	int64_t end_ns = t->walk.head.start.ns + t->walk.head.length_ms * NS_PER_MS;
-
+	fetch_ahead(cell);
 	cell->sent += row->sent;
 	cell->lost += row->lost;
-	if (row->rtt.n)
+	if (row->n)
 		add_times(cell, row);
-	if (end_ns > cell->last.ns)
-		cell->last.ns = end_ns;
+	if (t->end_ns > cell->last.ns)
+		cell->last.ns = t->end_ns;
 }
 
 int
 tally_add(struct tally *t, size_t src, const uint8_t *body, size_t len)
 {
 	const struct roster *roster = t->opts.roster;
-	struct report_walk *w = &t->walk;
-	size_t rank = 0, at = src - t->opts.first;
-	int r = report_walk_start(w, body, len, NULL);
+	struct report_scan *s = &t->scan;
+	size_t rank = SIZE_MAX, known = SIZE_MAX, group = 0, at = src - t->opts.first;
+	struct cell *cells;
+	int r = report_scan_start(s, body, len, t->opts.paths);
 
 	assert(src >= t->opts.first && at < t->opts.n);
 	if (!t->cells[at])
-		t->cells[at] = mem_array(t->n_cells, sizeof(struct cell));
-	w->trusted = true; /* it was judged when it came */
-	w->skip = ~t->opts.paths;
-	while (r >= 0 && (r = report_walk_next(w, NULL)) > 0) {
-		if ((unsigned)w->row.path >= PATH_COUNT)
-			continue;
-		rank = roster_rank(roster, w->row.peer, rank);
-		if (rank != SIZE_MAX)
-			add_row(t, t->cells[at], roster->by_name[rank], &w->row);
-		else
-			rank = 0;
+		t->cells[at] =
+		    mem_array(t->n_cells + AHEAD * PATH_COUNT, sizeof(struct cell));
+	cells = t->cells[at];
+	t->end_ns = s->walk.head.start.ns + s->walk.head.length_ms * NS_PER_MS;
+	while (r >= 0 && (r = report_scan_next(s)) > 0) {
+		if (s->group != group) {
+			group = s->group;
+			rank = roster_after(roster, s->peer, s->peer_len, known);
+			if (rank != SIZE_MAX)
+				known = rank;
+		}
+		if (rank != SIZE_MAX && s->path < PATH_COUNT)
+			add_row(t, &cells[rank * PATH_COUNT + (size_t)s->path], s);
 	}
 	return r < 0 ? -EBADMSG : 0;
 }
@@ -158,7 +176,7 @@ tally_get(const struct tally *t, const struct matrix_key *key, struct report_row
 	sketch_clear(&out->rtt);
 	if (!cells)
 		return false;
-	cell = &cells[key->dst * PATH_COUNT + (size_t)key->path];
+	cell = &cells[t->opts.roster->rank[key->dst] * PATH_COUNT + (size_t)key->path];
 	out->sent = saturate(cell->sent);
 	out->lost = saturate(cell->lost);
 	out->late = out->duplicate = out->reordered = 0;
@@ -171,6 +189,6 @@ tally_get(const struct tally *t, const struct matrix_key *key, struct report_row
 	out->mean_us = (uint32_t)(cell->rtt_us / cell->samples);
 	out->jitter_us = (uint32_t)(cell->jitter_us / cell->samples);
 	for (unsigned i = 0; i < cell->n; i++)
-		sketch_add(&out->rtt, sketch_bound_ns(cell->base + i), cell->counts[i]);
+		sketch_append(&out->rtt, cell->base + i, cell->counts[i]);
 	return cell->sent > 0;
 }

@@ -117,6 +117,18 @@ sketch_add(struct sketch *s, int64_t value_ns, uint32_t count)
 	s->n++;
 }
 
+void
+sketch_append(struct sketch *s, unsigned index, uint32_t count)
+{
+	if (count == 0)
+		return;
+	assert(index < SKETCH_BUCKETS);
+	assert(s->n == 0 || s->buckets[s->n - 1].index < index);
+	if (s->n == s->cap)
+		reserve(s, s->cap ? s->cap + (s->cap + 1) / 2 : 4);
+	s->buckets[s->n++] = (struct sketch_bucket){ (uint16_t)index, count };
+}
+
 /* How many buckets the two have together. */
 static size_t
 union_size(const struct sketch *a, const struct sketch *b)

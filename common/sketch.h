@@ -32,6 +32,8 @@ struct sketch {
 void sketch_fini(struct sketch *s);
 void sketch_clear(struct sketch *s); /* empty, memory kept */
 void sketch_add(struct sketch *s, int64_t value_ns, uint32_t count);
+/* count of the bucket `index`, which is above all that are there. */
+void sketch_append(struct sketch *s, unsigned index, uint32_t count);
 void sketch_merge(struct sketch *into, const struct sketch *from);
 uint64_t sketch_count(const struct sketch *s);
 

@@ -79,7 +79,7 @@ take_sketch(const json_t *o, struct sketch *out)
 		    index >= SKETCH_BUCKETS || count < 1 || count > UINT32_MAX)
 			return false;
 		last = index;
-		sketch_add(out, sketch_bound_ns((unsigned)index), (uint32_t)count);
+		sketch_append(out, (unsigned)index, (uint32_t)count);
 	}
 	return true;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/report_json.h"
+#include "common/report_scan.h"
 #include "tests/unit/random_report.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *in, size_t len);
@@ -27,6 +28,19 @@ walk(const uint8_t *in, size_t len, const struct report *r, const struct err *er
 	assert(rc < 0 ? !strcmp(walked.text, err->text) : n == r->n_rows);
 }
 
+/* Without judgement, but as many of what is sound. */
+static void
+scan(const uint8_t *in, size_t len, const struct report *r, bool sound)
+{
+	static struct report_scan s;
+	int rc = report_scan_start(&s, in, len, (1u << PATH_COUNT) - 1);
+	size_t n = 0;
+
+	while (rc >= 0 && (rc = report_scan_next(&s)) > 0)
+		n++;
+	assert(!sound || (rc == 0 && n == r->n_rows));
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *in, size_t len)
 {
@@ -38,9 +52,11 @@ LLVMFuzzerTestOneInput(const uint8_t *in, size_t len)
 	if (report_decode(&r, in, len, &err) < 0) {
 		assert(err.text[0] && !r.rows && r.n_rows == 0);
 		walk(in, len, &r, &err);
+		scan(in, len, &r, false);
 		return 0;
 	}
 	walk(in, len, &r, &err);
+	scan(in, len, &r, true);
 	assert(report_check(&r, &err) == 0);
 	assert(report_encode(&r, out, sizeof(out)) == len && memcmp(out, in, len) == 0);
 	text = report_to_json(&r);

@@ -324,6 +324,12 @@ decoding_reverses_encoding(void **state)
 		/* Bytes that follow belong to someone else. */
 		assert_int_equal(sketch_decode(&back, buf, sizeof(buf)), n);
 		assert_true(same(&s, &back));
+		sketch_clear(&back);
+		for (size_t i = 0; i < s.n; i++) {
+			sketch_append(&back, s.buckets[i].index, s.buckets[i].count);
+			sketch_append(&back, s.buckets[i].index, 0); /* nothing */
+		}
+		assert_true(same(&s, &back));
 		assert_int_equal(sketch_encode(&back, again, n), n);
 		assert_memory_equal(buf, again, n);
 		assert_int_equal(sketch_encode(&s, again, n - 1), 0);
