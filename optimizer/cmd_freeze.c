@@ -29,28 +29,34 @@ static const char freeze_usage[] = "usage: meshopt freeze [--off] [--file FILE]\
 static const char panic_usage[] =
     "usage: meshopt panic [--mesh FILE] [--node NAME] [--file FILE]\n";
 
+static const struct option freeze_longs[] = {
+	{ "off", no_argument, NULL, 'o' },
+	{ "file", required_argument, NULL, 'f' },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
+};
+static const struct option panic_longs[] = {
+	{ "file", required_argument, NULL, 'f' },
+	{ "mesh", required_argument, NULL, 'm' },
+	{ "node", required_argument, NULL, 'n' },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
+};
+
 static struct freeze_opts
-read_options(int argc, char **argv, const char *usage)
+read_options(int argc, char **argv, const struct option *longs, const char *usage)
 {
-	static const struct option longs[] = {
-		{ "off", no_argument, NULL, 'o' },
-		{ "file", required_argument, NULL, 'f' },
-		{ "mesh", required_argument, NULL, 'm' },
-		{ "node", required_argument, NULL, 'n' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
 	struct freeze_opts o = { FREEZE_FILE, MESH_DEFAULT_PATH, NULL, false, -1 };
 	int c;
 
 	while (o.status < 0 && (c = opts_next(argc, argv, "h", longs)) != -1) {
-		if (c == 'o' && usage == freeze_usage)
+		if (c == 'o')
 			o.off = true;
 		else if (c == 'f')
 			o.file = optarg;
-		else if (c == 'm' && usage == panic_usage)
+		else if (c == 'm')
 			o.mesh = optarg;
-		else if (c == 'n' && usage == panic_usage)
+		else if (c == 'n')
 			o.node = optarg;
 		else
 			o.status = c == 'h' ? EXIT_DONE : EXIT_USAGE;
@@ -78,7 +84,7 @@ freeze(const char *file)
 int
 cmd_freeze(int argc, char **argv)
 {
-	struct freeze_opts o = read_options(argc, argv, freeze_usage);
+	struct freeze_opts o = read_options(argc, argv, freeze_longs, freeze_usage);
 
 	if (o.status >= 0)
 		return o.status;
@@ -101,7 +107,7 @@ cmd_freeze(int argc, char **argv)
 int
 cmd_panic(int argc, char **argv)
 {
-	struct freeze_opts o = read_options(argc, argv, panic_usage);
+	struct freeze_opts o = read_options(argc, argv, panic_longs, panic_usage);
 	const char *args[] = { "apply", "--undo", "--yes", "--mesh", o.mesh,
 		o.node ? "--node" : NULL, o.node, NULL };
 	int n = o.node ? 7 : 5, status;

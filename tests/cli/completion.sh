@@ -29,6 +29,8 @@ offers "a verb by its beginning" "rotate"
 tab nonsense --x
 offers "nothing of what is no verb" ""
 
+tab freeze --
+offers "freeze: its own options, not those of panic" "--off --file --help"
 # An option that --help names is in the verb's table, and so it is offered.
 for verb in "${verbs[@]}"; do
 	tab "$verb" --
