@@ -165,9 +165,6 @@ watch_hub(struct core *c, struct mono now)
 
 	live_expire(&c->hub, now);
 	silent = live_is_silent(&c->hub);
-	/* A hub that never answered is a host that is starting, not a fault. */
-	if (c->hub.answer_sent.ns == LIVE_NEVER)
-		silent = false;
 	if (silent == c->hub_silent)
 		return;
 	c->hub_silent = silent;

@@ -171,6 +171,9 @@ next_routed(struct way *w, const struct way_view *v)
 	    w->rounds >= WAY_ROUNDS &&
 	    mono_diff(v->now, w->leased_at) >= WAY_LEASE_S * NS_PER_S)
 		return WAY_COMMIT;
+	/* Of an agent before this one, or of a plan before this one. */
+	if (v->hub_silent && !way_core_wished(w))
+		w->emergency = true;
 	if (mono_diff(v->now, w->renewed_at) >= WAY_RENEW_NS &&
 	    (way_core_wished(w) || w->emergency))
 		return WAY_LEASE;
@@ -220,11 +223,24 @@ next_idle(const struct way *w, const struct way_view *v)
 	return idle_ns >= WAY_RETIRE_NS && far_has_left(w, v) ? WAY_UNSTAGE : WAY_REST;
 }
 
+/* Theirs, but that our own routes lead nowhere is nobody's wish. */
+static enum way_act
+next_foreign(struct way *w, const struct way_view *v)
+{
+	if (!w->seen.route || v->now.ns < w->leave_at.ns || !hub_answers(w, v) ||
+	    !is_worse(w, v))
+		return WAY_REST;
+	hold(w, v);
+	return WAY_WITHDRAW;
+}
+
 enum way_act
 way_next(struct way *w, const struct way_view *v)
 {
-	if (w->seen_at.ns == 0 || w->seen.foreign)
+	if (w->seen_at.ns == 0)
 		return WAY_REST;
+	if (w->seen.foreign)
+		return next_foreign(w, v);
 	if (w->seen.route)
 		return next_routed(w, v);
 	if (v->hub_silent)
@@ -251,7 +267,8 @@ refused(struct way *w, enum way_act act, int rc, const char *text,
 	(void)err_set(&w->why, "%s: %s", w->name, text[0] ? text : strerror(-rc));
 	switch (act) {
 	case WAY_WITHDRAW: /* it is never refused by policy: the kernel said no */
-		w->leave_at = mono_add(v->now, NS_PER_S);
+		w->leave_at =
+		    mono_add(v->now, w->seen.foreign ? WAY_RETRY_NS : NS_PER_S);
 		break;
 	case WAY_LEASE:
 		w->retry_at =

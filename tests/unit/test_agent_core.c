@@ -148,6 +148,11 @@ dead_hub_promotes_what_stands_by(void **state)
 	assert_int_equal(fleet_state(&f, HKG, NRT), WAY_LEASED);
 	fleet_run(&f, 300 * NS_PER_S);
 	assert_int_equal(fleet_state(&f, HKG, NRT), WAY_LEASED); /* and no further */
+	/* An agent that starts meanwhile keeps it up. */
+	fleet_start(&f, HKG);
+	fleet_wish(&f, HKG, NRT, WAY_BY_HUB, 0);
+	fleet_run(&f, 300 * NS_PER_S);
+	assert_int_equal(fleet_state(&f, HKG, NRT), WAY_LEASED);
 	assert_true(mono_diff(f.last_lost, f.first_lost) < NS_PER_S);
 	for (size_t i = 1; i < f.n; i++)
 		fleet_cut(&f, i, DUB, false);
@@ -331,6 +336,15 @@ operators_are_not_fought(void **state)
 	fleet_run(&f, 600 * NS_PER_S);
 	assert_int_equal(f.node[HKG].changes, before);
 	assert_int_equal(f.node[HKG].events[CORE_OPERATOR], 1);
+	/* But our own routes do not stay where nothing arrives. */
+	fleet_start(&f, HKG);
+	f.node[HKG].to[NRT].route = WAY_FIRM_ROUTE;
+	fleet_run(&f, 30 * NS_PER_S);
+	before = f.node[HKG].changes;
+	fleet_cut(&f, HKG, NRT, true);
+	fleet_run(&f, 5 * NS_PER_S);
+	assert_int_equal(f.node[HKG].to[NRT].route, WAY_NO_ROUTE);
+	assert_int_equal(f.node[HKG].changes, before + 1);
 }
 
 static void
