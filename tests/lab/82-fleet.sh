@@ -52,10 +52,10 @@ for node in "${FAR[@]}"; do
 done
 
 for node in "${FAR[@]}"; do
-	stream_start "to-$node" hkg "$node" "$RATE" 270
+	stream_start "to-$node" hkg "$node" "$RATE" 300
 done
 bg publisher "$HUB" meshopt plan --mesh "$MESH" --pop hkg --budget 3 --min-samples 5 --no-relays \
-    --publish --every 30s --key "$TMP/plan.key"
+    --publish --every 15s --key "$TMP/plan.key"
 all_direct() {
 	local node
 	for node in "${FAR[@]}"; do
@@ -63,7 +63,7 @@ all_direct() {
 	done
 }
 began=$(now_ms)
-check "three pairs are direct at both ends" every 10 260 all_direct
+check "three pairs are direct at both ends" every 10 290 all_direct
 echo "# after $((($(now_ms) - began) / 1000)) s"
 for node in "${FAR[@]}"; do
 	stream_end "to-$node"
