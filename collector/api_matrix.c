@@ -3,9 +3,6 @@
  * The JSON is printed and not built: jansson takes a dozen allocations a row, and a
  * mesh of 300 nodes has 180,000 rows.  Every string in it is a name of the mesh
  * ([a-z0-9._-]) or ours, so nothing needs escaping.
- *
- * Out of the store the sums are made for some sources at a time, so that their memory
- * does not grow with the square of the nodes.
  */
 #include "collector/api_matrix.h"
 
@@ -14,35 +11,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "collector/api_reply.h"
-#include "collector/history.h"
-#include "collector/tally.h"
+#include "common/figures.h"
+#include "common/mem.h"
+
+#include "collector/api_view.h"
 
 /* What the optimizer asks for, unless --window keeps less. */
 #define DEFAULT_WINDOW_NS (300 * NS_PER_S)
-/* Sums of so many rows are in memory at a time: of 100 nodes all, of 1,000 nodes 40
- * sources, in 40 MB. */
-#define TALLY_ROWS_MAX 120000u
 
-#define FORMATS (1u << QUERY_JSON | 1u << QUERY_CSV | 1u << QUERY_BIN)
+#define FORMATS \
+	(1u << QUERY_JSON | 1u << QUERY_CSV | 1u << QUERY_BIN | 1u << QUERY_ROWS)
 #define PARAMS                                                         \
 	(1u << QUERY_PATH | 1u << QUERY_STAT | 1u << QUERY_WINDOW |    \
 	    1u << QUERY_SINCE | 1u << QUERY_UNTIL | 1u << QUERY_TIER | \
 	    1u << QUERY_FORMAT | 1u << QUERY_SKETCH)
-
-struct view {
-	struct api_job *job;
-	struct store *store; /* if the answer comes from there */
-	struct tally *tally; /* sums of some sources, if so */
-	size_t first, end;   /* those */
-	struct wall since;
-	enum store_tier tier;
-	int error;
-	FILE *out;
-	struct report_row row; /* scratch */
-	struct wall last;      /* likewise */
-	bool any;	       /* rows were printed */
-};
 
 static void
 print_ms(FILE *f, const char *name, int64_t us)
@@ -62,7 +44,7 @@ print_sketch(FILE *f, const struct sketch *rtt)
 }
 
 static void
-print_row(struct view *v, const struct matrix_key *key)
+print_row(struct api_view *v, const struct matrix_key *key)
 {
 	const struct mesh_node *nodes = v->job->api->mesh->nodes;
 	const struct report_row *row = &v->row;
@@ -92,53 +74,16 @@ print_row(struct view *v, const struct matrix_key *key)
 	v->any = true;
 }
 
-static int
-add_report(size_t src, const struct store_report *report, void *ctx)
-{
-	struct view *v = ctx;
-
-	if (reader_stopping(&v->job->job))
-		return -ECANCELED;
-	/* Damage to one body is no reason to withhold the others. */
-	(void)tally_add(v->tally, src, report->body, report->len);
-	return 0;
-}
-
-/* The sums of the sources from src on. */
-static void
-load(struct view *v, size_t src)
+static bool
+wanted(const struct api_view *v, const struct matrix_key *key)
 {
 	const struct query *q = &v->job->query;
-	const struct roster *roster = &v->job->api->roster;
-	const size_t n_nodes = roster->mesh->n_nodes;
-	size_t n = TALLY_ROWS_MAX / (n_nodes * PATH_COUNT) + 1;
-	const struct tally_opts opts = { roster, src,
-		n < n_nodes - src ? n : n_nodes - src,
-		q->all_paths ? (1u << PATH_COUNT) - 1 : 1u << q->path };
-	const struct history_query query = { roster, { v->since, q->until }, v->tier,
-		src, opts.n == n_nodes ? 0 : opts.n };
 
-	tally_free(v->tally);
-	v->tally = tally_new(&opts);
-	v->first = src;
-	v->end = src + opts.n;
-	v->error = history_scan(v->store, &query, add_report, v, &v->job->err);
-}
-
-/* Into v->row and v->last.  Sources are asked for in their order. */
-static bool
-look(struct view *v, const struct matrix_key *key)
-{
-	if (!v->store)
-		return matrix_get(v->job->api->matrix, key, v->since, &v->row,
-		    &v->last);
-	if (key->src >= v->end && !v->error)
-		load(v, key->src);
-	return !v->error && tally_get(v->tally, key, &v->row, &v->last);
+	return q->all_paths || key->path == q->path;
 }
 
 static void
-print_rows(struct view *v)
+print_rows(struct api_view *v)
 {
 	const struct api_job *job = v->job;
 	const size_t n = job->api->mesh->n_nodes;
@@ -159,8 +104,7 @@ print_rows(struct view *v)
 			const struct matrix_key key = { src, i / PATH_COUNT,
 				(enum path)(i % PATH_COUNT) };
 
-			if ((job->query.all_paths || key.path == job->query.path) &&
-			    look(v, &key))
+			if (wanted(v, &key) && api_view_look(v, &key))
 				print_row(v, &key);
 		}
 	}
@@ -205,18 +149,18 @@ print_number(FILE *f, int64_t value, enum query_stat stat)
 }
 
 static int64_t
-cell(struct view *v, size_t src, size_t dst)
+cell(struct api_view *v, size_t src, size_t dst)
 {
 	const struct query *q = &v->job->query;
 	const struct matrix_key key = { src, dst, q->path };
 
 	if (src == dst)
 		return 0;
-	return look(v, &key) ? api_matrix_stat(&v->row, q->stat) : -1;
+	return api_view_look(v, &key) ? api_matrix_stat(&v->row, q->stat) : -1;
 }
 
 static void
-print_csv(struct view *v)
+print_csv(struct api_view *v)
 {
 	const struct mesh *mesh = v->job->api->mesh;
 
@@ -240,7 +184,7 @@ print_csv(struct view *v)
 
 /* What JSON and the binary form have in common, up to the names. */
 static void
-print_heading(struct view *v, FILE *f)
+print_heading(struct api_view *v, FILE *f)
 {
 	const struct api_job *job = v->job;
 	const struct mesh *mesh = job->api->mesh;
@@ -258,7 +202,7 @@ print_heading(struct view *v, FILE *f)
 }
 
 static void
-print_square(struct view *v)
+print_square(struct api_view *v)
 {
 	const size_t n = v->job->api->mesh->n_nodes;
 
@@ -294,7 +238,7 @@ put_u32(FILE *f, uint32_t v)
 
 /* meshopt-collector(8) has the layout. */
 static void
-print_binary(struct view *v)
+print_binary(struct api_view *v)
 {
 	const size_t n = v->job->api->mesh->n_nodes;
 	char *heading = NULL;
@@ -320,36 +264,55 @@ print_binary(struct view *v)
 	}
 }
 
+/* The rows of print_rows(), with their sketches; common/figures.h has the form. */
+static void
+print_figures(struct api_view *v)
+{
+	const struct mesh *mesh = v->job->api->mesh;
+	const size_t n = mesh->n_nodes, cap = FIGURES_HEAD_BYTES(n);
+	uint8_t *head = mem_array(cap, 1), bytes[FIGURES_ROW_BYTES];
+
+	fwrite(head, 1, figures_put_head(mesh, head, cap), v->out);
+	free(head);
+	for (size_t src = 0; src < n && !v->error; src++) {
+		if (reader_stopping(&v->job->job))
+			v->error = -ECANCELED;
+		for (size_t i = 0; i < n * PATH_COUNT && !v->error; i++) {
+			const struct matrix_key key = { src, i / PATH_COUNT,
+				(enum path)(i % PATH_COUNT) };
+			struct figures_row row = { .src = src, .dst = key.dst };
+
+			if (!wanted(v, &key) || !api_view_look(v, &key))
+				continue;
+			row.age_ms = (v->job->now.ns - v->last.ns) / NS_PER_MS;
+			row.row = v->row; /* its sketch stays there */
+			row.row.path = key.path;
+			fwrite(bytes, 1, figures_put_row(&row, bytes, sizeof(bytes)),
+			    v->out);
+		}
+		fputc(FIGURES_END, v->out);
+	}
+}
+
 static int
 make(struct api_job *job, struct store *store, FILE *out)
 {
 	const struct query *q = &job->query;
-	struct view v = { .job = job, .out = out };
-	int64_t reach_ns = matrix_window_ns(job->api->matrix);
+	struct api_view v = { .job = job, .out = out };
 
-	v.since = q->since;
-	if (!query_has(q, QUERY_SINCE))
-		v.since.ns = job->now.ns - q->window_ns;
-	if (query_has(q, QUERY_UNTIL) || query_has(q, QUERY_TIER) ||
-	    v.since.ns < job->now.ns - reach_ns) {
-		v.store = store;
-		v.tier = query_has(q, QUERY_TIER)
-			     ? q->tier
-			     : history_tier(q->until.ns - v.since.ns);
-		v.since = history_align(v.since, v.tier);
-		if (!store)
-			return err_code(&job->err, EIO, "the store cannot be read");
-	}
+	if (api_view_open(&v, store) < 0)
+		return v.error;
 	if (q->format == QUERY_CSV)
 		print_csv(&v);
 	else if (q->format == QUERY_BIN)
 		print_binary(&v);
+	else if (q->format == QUERY_ROWS)
+		print_figures(&v);
 	else if (query_has(q, QUERY_STAT))
 		print_square(&v);
 	else
 		print_rows(&v);
-	tally_free(v.tally);
-	sketch_fini(&v.row.rtt);
+	api_view_close(&v);
 	return v.error;
 }
 
@@ -366,6 +329,8 @@ check(const struct query *q, struct err *err)
 		return err_set(err,
 		    "%s: one figure a cell: give path=hub, direct or public with it",
 		    square);
+	if (q->format == QUERY_ROWS && query_has(q, QUERY_STAT))
+		return err_set(err, "format=rows: has all figures: leave stat out");
 	if (square && q->sketch)
 		return err_set(err, "sketch=1: for JSON without stat only");
 	return 0;

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/figures.h"
 #include "common/mesh.h"
 #include "common/num.h"
 #include "common/when.h"
@@ -25,6 +26,7 @@ static const struct {
 	[QUERY_JSON] = { "json", "application/json" },
 	[QUERY_CSV] = { "csv", "text/csv" },
 	[QUERY_BIN] = { "bin", "application/vnd.meshopt.matrix" },
+	[QUERY_ROWS] = { "rows", FIGURES_MEDIA_TYPE },
 };
 
 static const char *const tier_names[STORE_TIERS] = { "raw", "5min", "hour" };
@@ -135,9 +137,10 @@ take_format(struct context *c, const char *text)
 			return 0;
 		}
 	}
-	return err_set(c->err, "format=%.40s: give json%s%s", text,
+	return err_set(c->err, "format=%.40s: give json%s%s%s", text,
 	    c->rules->formats >> QUERY_CSV & 1 ? " or csv" : "",
-	    c->rules->formats >> QUERY_BIN & 1 ? " or bin" : "");
+	    c->rules->formats >> QUERY_BIN & 1 ? " or bin" : "",
+	    c->rules->formats >> QUERY_ROWS & 1 ? " or rows" : "");
 }
 
 static int

@@ -17,7 +17,7 @@
 #include "collector/http.h"
 #include "collector/store.h"
 
-enum query_format { QUERY_JSON, QUERY_CSV, QUERY_BIN, QUERY_FORMATS };
+enum query_format { QUERY_JSON, QUERY_CSV, QUERY_BIN, QUERY_ROWS, QUERY_FORMATS };
 
 enum query_stat {
 	STAT_P50,

@@ -16,6 +16,10 @@
  */
 char *fetch(const char *base, const char *path, size_t *len, struct err *err);
 
+/* The same of the form that the collector has of those accepted, as HTTP says it. */
+char *fetch_form(const char *base, const char *path, const char *accept, size_t *len,
+    struct err *err);
+
 /* The same where there may be nothing: *out is NULL, and 0 returned, for a 404. */
 int fetch_maybe(const char *base, const char *path, char **out, size_t *len,
     struct err *err);

@@ -10,6 +10,7 @@
 #include "common/num.h"
 #include "optimizer/fetch.h"
 #include "optimizer/matrix_csv.h"
+#include "optimizer/measure_rows.h"
 
 /* As the collector's default. */
 #define DEFAULT_WINDOW_S 300
@@ -233,10 +234,10 @@ measure_fetch(const struct input_opts *opts, const struct mesh *mesh, const char
 		    "FILE says where the figures come from",
 		    mesh->name);
 	(void)snprintf(path, sizeof(path), "/api/v1/matrix?%s", query); /* fits */
-	text = fetch(base, path, &len, err);
+	text = fetch_form(base, path, MEASURE_ROWS_ACCEPT, &len, err);
 	if (!text)
 		return -EIO;
-	r = measure_from_json(text, len, out, &why);
+	r = measure_rows_decode(text, len, out, &why);
 	if (r < 0)
 		r = err_set(err, "%s: %s; is that meshopt-collector?", base, why.text);
 	free(text);

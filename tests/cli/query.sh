@@ -103,6 +103,58 @@ check "the same bytes" cmp "$tmp/out" "$tmp/unpacked"
 check_eq "gzip;q=0" "$(ask /api/v1/mesh -H 'Accept-Encoding: gzip;q=0.0')" 200
 check_eq "is a refusal" "$(header content-encoding)" ""
 
+check_eq "rows in binary" "$(ask /api/v1/matrix -H 'Accept: application/vnd.meshopt.rows, application/json;q=0.5')" 200
+check_eq "have a type of their own" "$(header content-type)" application/vnd.meshopt.rows
+cp "$tmp/out" "$tmp/rows"
+check_eq "the same by name" "$(ask '/api/v1/matrix?format=rows')" 200
+check_eq "begin so" "$(head -c 4 "$tmp/out")" MORW
+check_eq "beside JSON" "$(ask '/api/v1/matrix?sketch=1')" 200
+check_eq "say the same" "$(python3 - "$tmp/rows" "$tmp/out" <<-'PY'
+	import json, sys
+	b = open(sys.argv[1], "rb").read()[5:]
+	def byte():
+	    global b
+	    v, b = b[0], b[1:]
+	    return v
+	def uint():
+	    v = shift = 0
+	    while True:
+	        x = byte()
+	        v |= (x & 127) << shift
+	        shift += 7
+	        if x < 128: return v
+	def text():
+	    global b
+	    n = byte()
+	    v, b = b[:n].decode(), b[n:]
+	    return v
+	mesh = text()
+	names = [text() for _ in range(uint())]
+	rows = []
+	for src in names:
+	    while dst := uint():
+	        head = byte()
+	        row = {"src": src, "dst": names[dst - 1], "path": ["hub", "direct", "public"][head & 3],
+	               "sent": uint(), "lost": uint()}
+	        uint()
+	        if head & 4:
+	            row["min_ms"] = uint() / 1000
+	            row["mean_ms"] = round(row["min_ms"] + uint() / 1000, 3)
+	            row["max_ms"] = round(row["mean_ms"] + uint() / 1000, 3)
+	            row["jitter_ms"] = uint() / 1000
+	            at, row["sketch"] = 0, []
+	            for _ in range(uint()):
+	                at += uint()
+	                row["sketch"] += [at, uint()]
+	        rows.append(row)
+	d = json.load(open(sys.argv[2]))
+	want = [{k: r[k] for k in r if k not in ("p50_ms", "p95_ms", "p99_ms", "last", "age_s")} for r in d["rows"]]
+	print(len(rows) > 3 and not b and mesh == d["mesh"] and rows == want or (rows, want))
+PY
+)" True
+check_eq "out of the store too" "$(ask '/api/v1/matrix?format=rows&since=24h&path=hub')" 200
+check_eq "no stat" "$(ask '/api/v1/matrix?format=rows&path=hub&stat=min')" 400
+
 echo "# windows"
 check_eq "since" "$(ask '/api/v1/matrix?path=hub&since=24h')" 200
 check_eq "out of the store" "$(json '[(r["dst"],r["sent"],r["lost"],r["min_ms"]) for r in d["rows"] if r["dst"]=="nrt"]')" \
