@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "common/num.h"
 #include "common/opts.h"
+#include "optimizer/busy.h"
 #include "optimizer/cmd.h"
 #include "optimizer/operate/examine.h"
 #include "optimizer/operate/self.h"
@@ -175,8 +176,13 @@ doctor(const struct doctor_opts *o, const struct mesh *mesh, struct kernel *k,
 			    "doctor: there is no node \"%s\" in mesh %s", o->peer,
 			    mesh->name);
 	}
-	if (rc == 0)
+	if (rc == 0) {
+		busy_begin("%s: asking %zu nodes, up to %lld s for one that is silent",
+		    mesh->nodes[self].name, mesh->n_nodes - 1,
+		    (long long)(o->examine.wait_ns / NS_PER_S));
 		rc = examine_run(k, mesh, self, &o->examine, &e, err);
+		busy_end();
+	}
 	if (rc == 0 && !stopped)
 		status = judge(o, &e, peer);
 	examine_fini(&e);

@@ -11,6 +11,7 @@
 #include "common/num.h"
 #include "common/opts.h"
 #include "common/sdnotify.h"
+#include "optimizer/busy.h"
 #include "optimizer/cmd.h"
 #include "optimizer/curve.h"
 #include "optimizer/decide/plan_json.h"
@@ -191,7 +192,7 @@ plan_and_print(struct plan_cmd *o, struct ask *ask)
 	struct plan *plan = NULL;
 	struct solve_opts how;
 	struct err err;
-	int status = EXIT_FAILED;
+	int r, status = EXIT_FAILED;
 
 	if (plan_opts_load(&o->q, ask, &err) < 0 ||
 	    plan_opts_export(&o->q, ask->in.instance, &err) < 0) {
@@ -206,7 +207,10 @@ plan_and_print(struct plan_cmd *o, struct ask *ask)
 	how = plan_opts_effort(&o->q, ask->in.instance);
 	if (o->curve)
 		return curve_print(ask->in.instance, &how, o->format == AS_CSV);
-	if (solve_with(ask->in.instance, &how, &plan, &err) < 0) {
+	busy_begin("deciding for %zu nodes", ask->in.instance->n_nodes);
+	r = solve_with(ask->in.instance, &how, &plan, &err);
+	busy_end();
+	if (r < 0) {
 		log_warnx("%s", err.text);
 		return EXIT_FAILED;
 	}

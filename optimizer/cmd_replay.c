@@ -15,6 +15,7 @@
 #include "common/opts.h"
 #include "common/report.h"
 #include "common/when.h"
+#include "optimizer/busy.h"
 #include "optimizer/cmd.h"
 #include "optimizer/decide/replay_search.h"
 #include "optimizer/fetch.h"
@@ -319,7 +320,9 @@ search(const struct replay_opts *o, struct replay_input *in, struct err *err)
 	if (parse_flaps(o->flaps, &s.flaps_per_day) < 0)
 		return err_set(err,
 		    "--flap-budget: \"%s\" is not a number such as 1/day", o->flaps);
+	busy_begin("searching for the policy");
 	r = replay_search(&in->setup, &s, err);
+	busy_end();
 	if (r < 0)
 		return r;
 	in->policy = s.policy;
@@ -334,10 +337,16 @@ replay(const struct replay_opts *o, struct replay_input *in)
 	struct replay_result result = { 0 };
 	struct err err;
 	char *json;
+	int r = replay_input_load(o, in, &err);
 
-	if (replay_input_load(o, in, &err) < 0 ||
-	    (o->flaps && search(o, in, &err) < 0) ||
-	    replay_run(&in->setup, &result, &err) < 0) {
+	if (r >= 0 && o->flaps)
+		r = search(o, in, &err);
+	if (r >= 0) {
+		busy_begin("replaying");
+		r = replay_run(&in->setup, &result, &err);
+		busy_end();
+	}
+	if (r < 0) {
 		log_warnx("%s", err.text);
 		return EXIT_FAILED;
 	}

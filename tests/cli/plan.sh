@@ -238,4 +238,10 @@ status 0 "help"
 run meshopt --version
 stdout_has "meshopt " "version"
 
+# What takes its time says so on a terminal, and takes the line back before it answers.
+run script -qec "meshopt plan --rtt '$DATA/rtt.csv' --mesh '$MESH' --budget 3" /dev/null
+check "on a terminal: what it is at" grep -qaF $'deciding for 12 nodes\r\e[K' "$TMP/out"
+plan --budget 3
+check_eq "elsewhere not" "$(cat "$TMP/out" "$TMP/err" | grep -c deciding)" 0
+
 finish
