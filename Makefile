@@ -30,6 +30,7 @@ ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
 SYSCONFDIR ?= /etc
 PKG_CONFIG ?= pkg-config
 FUZZ_SECONDS ?= 10
+CPUS ?= $(shell nproc)
 CFLAGS ?= -O2 -g
 
 WARN := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
@@ -199,16 +200,16 @@ deps:
 	dist/deps.sh build lab check
 demo:
 	@dist/deps.sh build lab
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) -j$(CPUS) --no-print-directory all
 	@tests/lab/run --demo seed
 check:
 	@dist/deps.sh build lab check
-	@$(MAKE) --no-print-directory all units fuzzers crowd lab-tools
-	@$(MAKE) --no-print-directory SAN=1 all units
+	@$(MAKE) -j$(CPUS) --no-print-directory all units fuzzers crowd lab-tools
+	@$(MAKE) -j$(CPUS) --no-print-directory SAN=1 all units
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run
 lab:
 	@dist/deps.sh build lab
-	@$(MAKE) --no-print-directory all lab-tools
+	@$(MAKE) -j$(CPUS) --no-print-directory all lab-tools
 	@tests/lab/run $(S)
 fuzz: fuzzers
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run fuzz
