@@ -97,6 +97,13 @@ $(O)/obj/%.o: %.c
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
+# The collector's page: packed here, taken in by the assembler.
+PAGE := $(patsubst collector/page/%,$(O)/page/%.gz,$(wildcard collector/page/*))
+$(O)/page/%.gz: collector/page/%
+	$(Q)mkdir -p $(@D) && gzip -9nc $< >$@
+$(O)/obj/collector/api_page.o: $(PAGE)
+$(O)/obj/collector/api_page.o: override CFLAGS += -Wa,-I,$(O)/page
+
 # A unit test links common and what its own head says: " * links: prober/window.c".
 # A module that needs much to be tested is a design smell, so it is written down.
 UNITS := $(patsubst tests/unit/%.c,$(O)/unit/%,$(wildcard tests/unit/test_*.c))

@@ -15,6 +15,7 @@
 #include "collector/api_matrix.h"
 #include "collector/api_metrics.h"
 #include "collector/api_node.h"
+#include "collector/api_page.h"
 #include "collector/api_pair.h"
 #include "collector/api_plan.h"
 #include "collector/api_reply.h"
@@ -157,12 +158,28 @@ get_pair(struct api *api, struct http_request *request)
 	api_pair_get(api, request, request->path + strlen(pairs));
 }
 
+static void
+get_page(struct api *api, struct http_request *request)
+{
+	(void)api;
+	api_page_get(request, "");
+}
+
+static void
+get_page_file(struct api *api, struct http_request *request)
+{
+	(void)api;
+	api_page_get(request, request->path + strlen(API_PAGE_DIR));
+}
+
 static const struct route {
 	const char *path;
 	handler *get, *post, *put;
 	bool open;   /* for everybody, even with overlay_only */
 	bool prefix; /* more follows */
 } routes[] = {
+	{ "/", get_page, NULL, NULL, false, false },
+	{ API_PAGE_DIR, get_page_file, NULL, NULL, false, true },
 	{ "/healthz", get_healthz, NULL, NULL, true, false },
 	{ "/readyz", get_readyz, NULL, NULL, true, false },
 	{ "/metrics", api_metrics_get, NULL, NULL, false, false },
@@ -211,7 +228,7 @@ api_handle(struct http_request *request, void *ctx)
 
 	if (!route) {
 		api_reply_error(request, 404,
-		    "no such address: try /api/v1/matrix or /api/v1/nodes");
+		    "no such address: try / or /api/v1/matrix");
 		return;
 	}
 	/* HEAD is GET whose body libmicrohttpd leaves out. */

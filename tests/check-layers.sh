@@ -54,7 +54,7 @@ fence 'ev\.h' prober/main.c 'prober/loop.[ch]' 'prober/upload.[ch]' collector/ma
 fence 'libmnl/.*' common/fib.c 'optimizer/apply/kernel_*.[ch]'
 fence 'jansson\.h' '*_json.c' 'collector/api*.c' 'optimizer/cmd_*.c'
 fence 'csv\.h' optimizer/matrix_csv.c optimizer/nodes_csv.c
-fence 'zlib\.h' optimizer/history_read.c collector/answer.c
+fence 'zlib\.h' optimizer/history_read.c collector/answer.c collector/api_page.c
 fence 'sqlite3\.h' 'collector/store_sqlite*.[ch]'
 fence 'libpq-fe\.h' 'collector/store_pg*.[ch]'
 fence 'microhttpd\.h' 'collector/http*.[ch]' 'common/mhd_loop.[ch]' 'prober/metrics.[ch]'

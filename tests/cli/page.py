@@ -1,0 +1,252 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""The page in a real Chromium without a screen: page.py URL PICTURES
+
+Prints `ok` and `not ok` lines; asks the shell for a change of the world by a line
+"do WHAT" and reads from stdin the address that then holds."""
+import atexit, os, statistics, sys, tempfile, time
+
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+url, pictures = sys.argv[1:3]
+PATIENCE = 60  # s, on a machine that does much else
+VIEWS = ["matrix", "pair", "map", "plan", "events", "nodes"]
+REDRAW_MS = 100  # loosely: docs/page.md has what it takes on a quiet machine
+scratch = tempfile.TemporaryDirectory(prefix="meshopt-page.")
+os.environ.update(no_proxy="*", HOME=scratch.name)
+
+
+def check(what, ok, more=""):
+    print("%s - %s%s" % ("ok" if ok else "not ok", what, "" if ok else " (%s)" % (more,)), flush=True)
+
+
+def do(what):
+    global url
+    print("do " + what, flush=True)
+    url = sys.stdin.readline().strip()
+
+
+options = webdriver.ChromeOptions()
+options.binary_location = "/usr/bin/chromium"
+for flag in ("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "no-first-run",
+             "disable-background-networking", "disable-component-update", "disable-sync",
+             "disable-extensions", "window-size=1280,1000", "force-device-scale-factor=1",
+             "user-data-dir=" + scratch.name + "/profile"):
+    options.add_argument("--" + flag)
+options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+b = webdriver.Chrome(service=Service("/usr/bin/chromedriver"), options=options)
+atexit.register(b.quit)
+b.set_page_load_timeout(PATIENCE)
+b.set_script_timeout(PATIENCE)
+js = b.execute_script
+
+
+def wait(what, f, patience=PATIENCE):
+    end = time.monotonic() + patience
+    while time.monotonic() < end:
+        try:
+            x = f()
+        except Exception as e:  # an element that is being replaced
+            x, what = None, "%s: %s" % (what, str(e).split("\n")[0])
+        if x:
+            return x
+        time.sleep(0.03)
+    check(what, False, "not within %d s; errors: %s" % (patience, errors()))
+    raise SystemExit(1)
+
+
+def one(css):
+    return b.find_element(By.CSS_SELECTOR, css)
+
+
+def text(css="main"):
+    return js("return document.querySelector(arguments[0]).textContent", css)
+
+
+def hash_():
+    return js("return location.hash")
+
+
+def errors():
+    return js("const e = document.getElementById('errors'); return e.hidden ? '' : e.textContent")
+
+
+def settled():
+    return js("const v = document.getElementById('view');"
+              "return v.dataset.ready === location.hash && !v.hasAttribute('aria-busy')")
+
+
+def show(fragment):
+    js("location.hash = arguments[0]", fragment)
+    wait(fragment, lambda: hash_() == "#" + fragment and settled())
+
+
+def picture(name):
+    b.save_screenshot("%s/%s.png" % (pictures, name))
+
+
+def noise(allowed=()):
+    """What the console has said since, but for what is known to be said."""
+    log = [x["message"] for x in b.get_log("browser") if x["level"] in ("SEVERE", "WARNING")]
+    return [m for m in log if not any(a in m for a in allowed)]
+
+
+def quiet(what, allowed=()):
+    said = noise(allowed)
+    check(what, not said, said)
+
+
+def pick(name, value):
+    js("const e = document.querySelector(`main [name=${arguments[0]}]`); e.value = arguments[1];"
+       "e.dispatchEvent(new Event('change'))", name, value)
+    wait(name, lambda: "%s=%s" % (name, value) in hash_() and settled())
+
+
+NO_PLAN = ("api/v1/plan?format=json - Failed to load resource: the server responded with a status of 404",)
+
+# Before the first plan and the first event.
+b.get(url + "/")
+wait("the first view", settled)
+check("the matrix is what opens", text("#tabs [aria-current]") == "Matrix")
+check("the title names the mesh", b.title == "meshopt edgeproxy", b.title)
+check("the pairs are known", int(one("canvas.heat").get_attribute("data-known")) >= 99,
+      one("canvas.heat").get_attribute("data-known"))
+show("plan")
+check("no plan yet, and what to do", "meshopt plan --publish" in text())
+show("events")
+check("no events yet", "No events" in text())
+show("pair?src=hkg&dst=nrt")
+check("why, without a plan", "no plan was published" in text(".why"), text(".why"))
+quiet("the console is quiet but for the plan that is not there", NO_PLAN)
+
+do("events")
+for view in VIEWS:
+    one('#tabs a[data-view="%s"]' % view).click()
+    wait(view, lambda: hash_().startswith("#" + view) and settled())
+    check("a click on %s" % view, js("return document.getElementById('view').children.length") > 0
+          and errors() == "", errors())
+    if view in ("matrix", "map"):
+        picture("12-" + view)
+
+show("pair?src=hkg&dst=nrt&since=1h")
+why = text(".why")
+check("why a pair fell back", "did not stand: hkg left it" in why, why)
+check("why, with a plan", "because" in why and "epoch" in why and "hkg-nrt: " in why, why)
+check("points of three quarters of an hour at least", int(one("canvas.smoke").get_attribute("data-points")) > 90,
+      one("canvas.smoke").get_attribute("data-points"))
+check("the switch is told of", "demoted" in text(), "no demoted")
+picture("12-pair")
+show("pair?src=hkg&dst=dub&since=1h")
+check("the hub's own paths", "is the hub" in text(".why"), text(".why"))
+show("plan")
+check("the plan has its tunnels", js("return document.querySelectorAll('main .state').length") >= 3, text())
+picture("12-plan")
+show("map")
+check("the map has every node", js("return document.querySelectorAll('.topology .node').length") == 12)
+check("and the plan's tunnels", js("return document.querySelectorAll('.tunnel:not(.hubway)').length") >= 3)
+show("events")
+check("events are listed", "12 % loss in the tunnel" in text())
+picture("12-events")
+show("nodes")
+check("the silent node comes first, with why", js("return document.querySelector('tbody tr').textContent").startswith("syd")
+      and "no report" in text("tbody tr") or "never" in text("tbody tr"), text("tbody tr"))
+picture("12-nodes")
+
+# The address holds all state.
+show("matrix")
+pick("path", "hub")
+pick("stat", "p95")
+pick("since", "1h")
+kept = hash_()
+b.refresh()
+wait("the page again", settled)
+check("the address holds the state", hash_() == kept and
+      [js("return document.querySelector(`main [name=${arguments[0]}]`).value", n)
+       for n in ("path", "stat", "since")] == ["hub", "p95", "1h"], hash_())
+box = one("main [name=table]")
+box.click()
+wait("the table", lambda: "table=1" in hash_() and settled())
+check("the same as a table", "loss" in text("main table") and
+      js("return document.querySelectorAll('main tbody tr').length") == 12, text("main table")[:200])
+box.click()
+wait("no table", lambda: "table=1" not in hash_() and settled())
+
+# The keys alone.
+canvas = one("canvas.heat")
+js("document.activeElement.blur(); document.querySelector('canvas.heat').focus()")
+keys = lambda *k: ActionChains(b).send_keys(*k).perform()
+keys(Keys.ARROW_DOWN, Keys.ARROW_DOWN, Keys.ARROW_RIGHT)
+said = text("#said")
+check("arrow keys walk, and what is there is said", " to " in said and "ms" in said, said)
+keys(Keys.END)
+check("End goes to the last one", text("#said") != said, said)
+picture("12-keys")
+keys(Keys.ENTER)
+wait("the pair of the cell", lambda: hash_().startswith("#pair?src=") and settled())
+check("Enter opens the pair", text("h2").split(" to ")[0] == said.split(" to ")[0], text("h2"))
+b.back()
+wait("back", lambda: hash_() == kept and settled())
+check("back is where one was", True)
+js("document.querySelector('#tabs [aria-current]').focus()")
+keys(Keys.ARROW_RIGHT, Keys.ENTER)
+wait("the next tab", lambda: hash_().startswith("#pair") and settled())
+check("the tabs go by keys, and keep the focus", js("return document.activeElement.textContent") == "Pair",
+      js("return document.activeElement.outerHTML"))
+
+# The mouse.
+show("matrix")
+canvas = one("canvas.heat")
+ActionChains(b).move_to_element_with_offset(canvas, 120, -20).perform()
+tip = wait("the tip", lambda: text("#tip"))
+check("hovering tells names and figures", " to " in tip and "ms" in tip, tip)
+picture("12-tip")
+ActionChains(b).click().perform()
+wait("the pair under the mouse", lambda: hash_().startswith("#pair?src=") and settled())
+check("a click opens the pair", tip.split(" to ")[0] == text("h2").split(" to ")[0], tip)
+
+# Live, by the timer alone; then an outage.
+show("matrix?path=direct")
+before = int(one("canvas.heat").get_attribute("data-known"))
+do("more")
+wait("the new figure", lambda: int(one("canvas.heat").get_attribute("data-known")) == before + 1)
+check("what is new appears by itself", True)
+quiet("the console is quiet", NO_PLAN)
+wake = "document.dispatchEvent(new Event('visibilitychange'))"
+do("stop")
+js(wake)
+check("an outage is told, with what to do", "does it run" in wait("the outage", errors), errors())
+do("start")
+js(wake)
+wait("the end of the outage", lambda: errors() == "")
+check("and its end is seen", True)
+noise()
+
+# In the dark.
+b.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": "dark"}]})
+for view in ("matrix", "pair?src=hkg&dst=nrt&since=1h", "map", "plan"):
+    show(view)
+    picture("12-dark-" + view.split("?")[0])
+b.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+# A thousand.
+do("crowd")
+b.get(url + "/")
+wait("a thousand nodes", settled, 120)
+noise()
+canvas = one("canvas.heat")
+check("a thousand nodes: all pairs", int(canvas.get_attribute("data-known")) == 999000, canvas.get_attribute("data-known"))
+times = [float(js("dispatchEvent(new Event('resize')); return document.querySelector('canvas.heat').dataset.redrawMs"))
+         for _ in range(9)]
+middle = statistics.median(times)
+print("# redraw of 1,000 by 1,000: median %.1f ms, %.1f to %.1f" % (middle, min(times), max(times)))
+check("a redraw takes at most %d ms" % REDRAW_MS, middle <= REDRAW_MS, times)
+picture("1000-matrix")
+for view in ("map", "nodes", "plan", "events", "pair?src=n0001&dst=n0500"):
+    show(view)
+    picture("1000-" + view.split("?")[0])
+    check("a thousand nodes: %s" % view.split("?")[0], errors() == "" and len(text()) > 20, errors())
+quiet("the console is quiet")
