@@ -2,7 +2,8 @@
 /*
  * Stages: a canary first, a further stage only on good verdicts from both ends, and
  * whatever is issued is reached in the end, in steps that no agent refuses.
- * links: optimizer/decide/stage.c optimizer/decide/plan.c
+ * links: optimizer/decide/stage.c optimizer/decide/stage_events.c
+ * links: optimizer/decide/plan.c
  * links: optimizer/decide/plan_json.c optimizer/decide/plan_json_write.c
  */
 #include "optimizer/decide/stage.h"

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The judging half of stage.h: from what agents have said to a verdict on a pair.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "optimizer/decide/stage.h"
+
+enum stage_kind
+stage_kind_parse(const char *text)
+{
+	static const char *const names[] = { "", "staged", "direct", "demoted",
+		"refused" };
+
+	for (int k = STAGE_STAGED; k <= STAGE_REFUSED; k++) {
+		if (strcmp(text, names[k]) == 0)
+			return (enum stage_kind)k;
+	}
+	return STAGE_OTHER;
+}
+
+void
+stage_events_fini(struct stage_events *events)
+{
+	free(events->event);
+	*events = (struct stage_events){ 0 };
+}
+
+/* What node said of peer last, or NULL. */
+static const struct stage_event *
+last_word(const struct stage_events *events, const char *node, const char *peer)
+{
+	const struct stage_event *last = NULL;
+
+	for (size_t i = 0; i < events->n; i++) {
+		const struct stage_event *e = &events->event[i];
+
+		if (e->kind != STAGE_OTHER && strcmp(e->node, node) == 0 &&
+		    strcmp(e->peer, peer) == 0 && (!last || e->at.ns >= last->at.ns))
+			last = e;
+	}
+	return last;
+}
+
+static bool
+is_bad(const struct stage_event *e)
+{
+	return e && (e->kind == STAGE_DEMOTED || e->kind == STAGE_REFUSED);
+}
+
+enum stage_verdict
+stage_verdict(const struct stage_events *events, const char *a, const char *b,
+    struct wall *at)
+{
+	const struct stage_event *x = last_word(events, a, b);
+	const struct stage_event *y = last_word(events, b, a);
+
+	at->ns = x ? x->at.ns : 0;
+	if (y && y->at.ns > at->ns)
+		at->ns = y->at.ns;
+	if (is_bad(x) || is_bad(y))
+		return STAGE_BAD;
+	return x && y && x->kind == STAGE_DIRECT && y->kind == STAGE_DIRECT
+		   ? STAGE_GOOD
+		   : STAGE_UNHEARD;
+}
+
+bool
+stage_left_out(const struct stage_events *events, const char *a, const char *b,
+    struct wall since, struct wall now)
+{
+	struct wall at;
+
+	switch (stage_verdict(events, a, b, &at)) {
+	case STAGE_BAD:
+		return now.ns - at.ns < STAGE_LEFT_OUT_NS;
+	case STAGE_UNHEARD:
+		return since.ns != 0 && now.ns - since.ns > STAGE_SILENT_NS;
+	default:
+		return false;
+	}
+}
