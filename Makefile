@@ -28,6 +28,8 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 BASHDIR ?= $(PREFIX)/share/bash-completion/completions
 ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
 SYSCONFDIR ?= /etc
+NETWORKDDIR ?= $(PREFIX)/lib/systemd/networkd.conf.d
+DATADIR ?= $(PREFIX)/share/meshopt
 PKG_CONFIG ?= pkg-config
 FUZZ_SECONDS ?= 10
 CPUS ?= $(shell nproc)
@@ -244,6 +246,11 @@ install: all
 	for unit in dist/systemd/*; do \
 	    sed 's|/usr/local/sbin/|$(SBINDIR)/|; s|/usr/local/bin/|$(BINDIR)/|' $$unit >$(DESTDIR)$(UNITDIR)/$${unit##*/} && \
 	    chmod 0644 $(DESTDIR)$(UNITDIR)/$${unit##*/}; done
+	install -d $(DESTDIR)$(NETWORKDDIR) $(DESTDIR)$(DATADIR)/grafana \
+	    $(DESTDIR)$(DATADIR)/prometheus
+	install -m 0644 dist/networkd/10-meshopt.conf $(DESTDIR)$(NETWORKDDIR)
+	install -m 0644 dist/grafana/meshopt.json $(DESTDIR)$(DATADIR)/grafana
+	install -m 0644 dist/prometheus/meshopt.rules.yml $(DESTDIR)$(DATADIR)/prometheus
 
 clean:
 	rm -rf build
