@@ -210,7 +210,7 @@ line_query() {
 	# They are made once a minute, those of the last buckets later.
 	for _ in {1..120}; do
 		now=$(sqlite3 "$db" 'SELECT count(*) FROM mark')
-		[ "$now" -gt 1000 ] || break
+		[ "$now" -gt 250 ] || break
 		read -rt 2 <> <(:)
 	done
 	echo "# $now of 31,200 roll-ups are still to be made"
