@@ -139,6 +139,7 @@ api_event_get(struct api *api, struct http_request *request)
 		q->limit = DEFAULT_LIMIT;
 	job.type = API_REPLY_JSON;
 	job.make = make;
+	job.job.quick = true;
 	api_reply_job(&job);
 }
 

@@ -74,6 +74,7 @@ api_node_get(struct api *api, struct http_request *request)
 						 : api_json_nodes(api, job.now);
 	job.type = query_media_type(job.query.format);
 	job.make = make;
+	job.job.quick = true;
 	api_reply_job(&job);
 }
 
@@ -89,5 +90,6 @@ api_node_get_mesh(struct api *api, struct http_request *request)
 	job.text = api_json_mesh(api->mesh);
 	job.type = API_REPLY_JSON;
 	job.make = make;
+	job.job.quick = true;
 	api_reply_job(&job);
 }

@@ -286,5 +286,6 @@ api_pair_get(struct api *api, struct http_request *request, const char *rest)
 	}
 	job.type = query_media_type(q->format);
 	job.make = make;
+	job.job.quick = true;
 	api_reply_job(&job);
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * meshopt-collector: puts the parts together, runs the loop, and takes them apart
- * again. Three threads: the loop, the writer that owns the store, and the reader that
- * has a second handle of it.
+ * again. Four threads: the loop, the writer that owns the store, and the two lanes of
+ * the reader, each with a handle of its own.
  */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <ev.h>
@@ -39,7 +40,8 @@ struct collector {
 	struct mesh *mesh;
 	struct api api;
 	struct upkeep_keep keep;
-	struct store *store, *read_store; /* until writer and reader have them */
+	/* Until writer and reader have them. */
+	struct store *store, *read_stores[READER_LANES];
 	struct writer *writer;
 	struct reader *reader;
 	struct http *http;
@@ -176,7 +178,9 @@ open_store(struct collector *c, struct err *err)
 		return r;
 	tell_asides(c, aside);
 	free(aside);
-	r = store_open(c->options.db, STORE_READ, &c->read_store, &aside, err);
+	for (int i = 0; r == 0 && i < READER_LANES; i++)
+		r = store_open(c->options.db, STORE_READ, &c->read_stores[i], &aside,
+		    err);
 	if (r < 0)
 		return r;
 	r = api_refill(&c->api, c->store, clock_wall(), &skipped, err);
@@ -232,8 +236,9 @@ start(struct collector *c, struct err *err)
 		return r;
 	watch(c);
 	c->writer = c->api.writer = writer_new(c->store, wake, c);
-	c->reader = c->api.reader = reader_new(c->read_store, wake, c);
-	c->store = c->read_store = NULL;
+	c->reader = c->api.reader = reader_new(c->read_stores, wake, c);
+	c->store = NULL;
+	memset(c->read_stores, 0, sizeof(c->read_stores));
 	http.listen_fd = c->listen_fd;
 	c->http = http_new(&http, err);
 	if (!c->http)
@@ -258,8 +263,9 @@ stop(struct collector *c)
 		unwatch(c);
 	reader_free(c->reader); /* first: the last one to close folds the WAL */
 	writer_free(c->writer);
-	if (c->read_store)
-		c->read_store->ops->close(c->read_store);
+	for (int i = 0; i < READER_LANES; i++)
+		if (c->read_stores[i])
+			c->read_stores[i]->ops->close(c->read_stores[i]);
 	if (c->store)
 		c->store->ops->close(c->store);
 	if (c->listen_fd >= 0)

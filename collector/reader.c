@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One mutex guards the two lists; the store and the job that runs are the thread's.
+ * One mutex guards the lists; the store and the job that runs are the lane's thread's.
  */
 #include "collector/reader.h"
 
@@ -23,17 +23,23 @@ struct list {
 	size_t n;
 };
 
-struct reader {
+struct lane {
+	struct reader *reader;
 	struct store *store; /* owned; NULL = none */
+	bool quick;	     /* runs nothing else */
+	pthread_t thread;
+};
+
+struct reader {
+	struct lane lanes[READER_LANES];
 	reader_wake_cb *wake;
 	void *ctx;
-	pthread_t thread;
-	bool running; /* thread is to be joined; the loop's side only */
+	bool running; /* threads are to be joined; the loop's side only */
 	atomic_bool stopping;
 
 	pthread_mutex_t mutex;
 	pthread_cond_t work;
-	struct list queue, finished;
+	struct list slow, quick, finished;
 };
 
 static void
@@ -63,23 +69,32 @@ list_take(struct list *l)
 	return job;
 }
 
+/* What the lane is to run next, or NULL; under the mutex. */
+static struct reader_job *
+next_job(struct reader *r, const struct lane *lane)
+{
+	if (!lane->quick && r->slow.n)
+		return list_take(&r->slow);
+	return r->quick.n ? list_take(&r->quick) : NULL;
+}
+
 static void *
 reader_main(void *arg)
 {
-	struct reader *r = arg;
-	struct reader_job *job;
+	struct lane *lane = arg;
+	struct reader *r = lane->reader;
+	struct reader_job *job = NULL;
 
 	for (;;) {
 		pthread_mutex_lock(&r->mutex);
-		while (!r->queue.n && !atomic_load(&r->stopping))
+		while (!atomic_load(&r->stopping) && !(job = next_job(r, lane)))
 			pthread_cond_wait(&r->work, &r->mutex);
 		if (atomic_load(&r->stopping)) {
 			pthread_mutex_unlock(&r->mutex);
 			return NULL;
 		}
-		job = list_take(&r->queue);
 		pthread_mutex_unlock(&r->mutex);
-		job->run(job, r->store);
+		job->run(job, lane->store);
 		job->ran = true;
 		pthread_mutex_lock(&r->mutex);
 		list_add(&r->finished, job);
@@ -89,23 +104,28 @@ reader_main(void *arg)
 }
 
 struct reader *
-reader_new(struct store *store, reader_wake_cb *wake, void *ctx)
+reader_new(struct store *const stores[READER_LANES], reader_wake_cb *wake, void *ctx)
 {
 	struct reader *r = mem_alloc(sizeof(*r));
 	sigset_t all, old;
-	int code;
+	int code = 0;
 
-	r->store = store;
 	r->wake = wake;
 	r->ctx = ctx;
-	list_init(&r->queue);
+	list_init(&r->slow);
+	list_init(&r->quick);
 	list_init(&r->finished);
 	pthread_mutex_init(&r->mutex, NULL);
 	pthread_cond_init(&r->work, NULL);
 	/* Signals belong to the loop, which libev's handlers must interrupt. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	code = pthread_create(&r->thread, NULL, reader_main, r);
+	for (int i = 0; code == 0 && i < READER_LANES; i++) {
+		struct lane *lane = &r->lanes[i];
+
+		*lane = (struct lane){ r, stores[i], .quick = i > 0 };
+		code = pthread_create(&lane->thread, NULL, reader_main, lane);
+	}
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (code)
 		log_die("start the reader: %s", strerror(code));
@@ -116,6 +136,7 @@ reader_new(struct store *store, reader_wake_cb *wake, void *ctx)
 int
 reader_submit(struct reader *r, struct reader_job *job)
 {
+	struct list *queue = job->quick ? &r->quick : &r->slow;
 	int code = 0;
 
 	assert(job->run && job->done);
@@ -124,12 +145,12 @@ reader_submit(struct reader *r, struct reader_job *job)
 	pthread_mutex_lock(&r->mutex);
 	if (atomic_load(&r->stopping))
 		code = -ESHUTDOWN;
-	else if (r->queue.n >= QUEUE_MAX)
+	else if (queue->n >= QUEUE_MAX)
 		code = -EAGAIN;
 	else
-		list_add(&r->queue, job);
+		list_add(queue, job);
 	if (code == 0)
-		pthread_cond_signal(&r->work);
+		pthread_cond_broadcast(&r->work); /* either may not want it */
 	pthread_mutex_unlock(&r->mutex);
 	return code;
 }
@@ -164,12 +185,15 @@ reader_stop(struct reader *r)
 		return;
 	pthread_mutex_lock(&r->mutex);
 	atomic_store(&r->stopping, true);
-	pthread_cond_signal(&r->work);
+	pthread_cond_broadcast(&r->work);
 	pthread_mutex_unlock(&r->mutex);
-	pthread_join(r->thread, NULL);
+	for (int i = 0; i < READER_LANES; i++)
+		pthread_join(r->lanes[i].thread, NULL);
 	r->running = false;
-	while (r->queue.n) /* the thread is gone: nobody else looks */
-		list_add(&r->finished, list_take(&r->queue));
+	while (r->slow.n) /* the threads are gone: nobody else looks */
+		list_add(&r->finished, list_take(&r->slow));
+	while (r->quick.n)
+		list_add(&r->finished, list_take(&r->quick));
 	reader_poll(r);
 }
 
@@ -179,8 +203,9 @@ reader_free(struct reader *r)
 	if (!r)
 		return;
 	reader_stop(r);
-	if (r->store)
-		r->store->ops->close(r->store);
+	for (int i = 0; i < READER_LANES; i++)
+		if (r->lanes[i].store)
+			r->lanes[i].store->ops->close(r->lanes[i].store);
 	pthread_cond_destroy(&r->work);
 	pthread_mutex_destroy(&r->mutex);
 	free(r);
