@@ -39,6 +39,7 @@ function href(view, params) {
 const ctx = {
 	get mesh() { return mesh; },
 	href,
+	refresh: () => refresh(),
 	go: (view, params) => { location.hash = href(view, params); },
 	// Change some of this view's parameters; not a step back in the history each.
 	set: (change) => {

@@ -20,6 +20,7 @@ export function create(root, ctx) {
 	    (v) => ctx.set({ node: v }));
 	const kind = select("kind", "kind", [["", "all"]], (v) => ctx.set({ kind: v }));
 	const out = h("div");
+	let old = null;
 
 	root.append(h("div", { class: "controls" }, since.wrap, node.wrap, kind.wrap), out);
 
@@ -28,6 +29,9 @@ export function create(root, ctx) {
 		node.value = p.node || "";
 		const d = await get(`api/v1/events?since=${since.value}&limit=${LIMIT}` +
 		    (node.value ? `&node=${encodeURIComponent(node.value)}` : ""), signal);
+		if (old && old[0] === d && old[1] === (p.kind || ""))
+			return;
+		old = [d, p.kind || ""];
 		const kinds = [...new Set([p.kind || "", ...d.events.map((e) => e.kind)])]
 		    .filter(Boolean).sort();
 		kind.replaceChildren(...["", ...kinds].map((k) => h("option", { value: k }, k || "all")));

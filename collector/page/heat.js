@@ -38,9 +38,10 @@ export class Heat {
 		this.left = this.labels ? room : this.d.groups.some((g) => g) ? 80 : 6;
 		this.top = this.labels ? room : 6;
 		if (this.labels)
-			this.cell = Math.min(CELL_MAX, Math.floor((wide - this.left) / n));
+			this.cell = Math.min(CELL_MAX, Math.floor((wide - this.left - 120) / n));
+		this.right = this.labels && this.d.groups.some((g) => g) ? 120 : 1;
 		this.dpr = Math.min(2, window.devicePixelRatio || 1);
-		c.width = (this.left + n * this.cell + 1) * this.dpr;
+		c.width = (this.left + n * this.cell + this.right) * this.dpr;
 		c.height = (this.top + n * this.cell + 1) * this.dpr;
 		c.style.width = c.width / this.dpr + "px";
 		c.style.height = c.height / this.dpr + "px";
@@ -163,14 +164,15 @@ export class Heat {
 		g.font = "11px system-ui, sans-serif";
 		g.fillStyle = colours.dim;
 		g.textBaseline = "middle";
-		g.textAlign = "right";
 		for (let from = 0; from < n;) {
 			let to = from;
 
 			while (to < n && groups[to] === groups[from])
 				to++;
-			if (!this.labels && (to - from) * s >= 12)
-				g.fillText(groups[from], this.left - 6, this.top + (from + to) / 2 * s, 74);
+			g.textAlign = this.labels ? "left" : "right";
+			if ((to - from) * s >= 12)
+				g.fillText(groups[from], this.labels ? this.left + n * s + 8 : this.left - 6,
+				    this.top + (from + to) / 2 * s, this.right > 1 ? this.right - 10 : 74);
 			if (from > 0) {
 				g.fillStyle = colours.ink;
 				g.globalAlpha = 0.7;
@@ -209,10 +211,10 @@ export class Heat {
 		const y = this.top + this.at[0] * this.cell - off;
 
 		g.strokeStyle = colours.ink;
-		g.lineWidth = 3;
+		g.lineWidth = 5;
 		g.strokeRect(x, y, s, s);
 		g.strokeStyle = colours.panel;
-		g.lineWidth = 1;
+		g.lineWidth = 2;
 		g.strokeRect(x, y, s, s);
 	}
 

@@ -10,7 +10,10 @@ const SIZE = 1000, MID = SIZE / 2, LABELS_UP_TO = 60, RINGS = 6, RING_MAX = 90;
 const LO_MS = 1, HI_MS = 500;
 const STATES = ["live", "keep", "add", "wait", "drop"];
 
-const colour = (x) => x === null ? "var(--stripe)" : css(scale(0.92 * place(Math.max(x, LO_MS), LO_MS, HI_MS)));
+// A line is thin: of the scale only what stands out from the ground is used.
+const dark = () => matchMedia("(prefers-color-scheme: dark)").matches;
+const line = (t) => css(scale(dark() ? 0.3 + 0.7 * t : 0.88 * t));
+const colour = (x) => x === null ? "var(--stripe)" : line(place(Math.max(x, LO_MS), LO_MS, HI_MS));
 
 // Places of the nodes: name: { x, y, angle }.
 function layout(mesh) {
@@ -21,6 +24,7 @@ function layout(mesh) {
 	const slots = rest.length + (groups > 1 ? groups * 0.7 : 0);
 	const rings = Math.min(RINGS, Math.ceil(rest.length / RING_MAX));
 	const out = new Map([[mesh.hub, { x: MID, y: MID }]]), regions = [];
+	const inner = rest.some((n) => n.role === "backend") ? 265 : 420;
 	let at = 0, region = null;
 
 	rest.forEach((n, i) => {
@@ -29,7 +33,7 @@ function layout(mesh) {
 		region = n.region || "";
 		const angle = at++ / slots * 2 * Math.PI - Math.PI / 2;
 		const ring = i % rings * (rings > 1 ? 150 / rings : 0);
-		const r = (n.role === "pop" ? 265 : 420) - ring;
+		const r = (n.role === "pop" ? inner : 420) - ring;
 		out.set(n.name, { x: MID + r * Math.cos(angle), y: MID + r * Math.sin(angle), angle });
 		const last = regions[regions.length - 1];
 		if (last && last.region === region)
@@ -52,16 +56,22 @@ export function create(root, ctx) {
 	let old = null;
 
 	root.append(h("div", { class: "controls" }, which.wrap), holder, legend);
-	const g = bar.getContext("2d");
-	for (let x = 0; x < 128; x++) {
-		g.fillStyle = css(scale(0.92 * x / 127));
-		g.fillRect(x, 0, 1, 10);
+	function paint_bar() {
+		const g = bar.getContext("2d");
+
+		for (let x = 0; x < 128; x++) {
+			g.fillStyle = line(x / 127);
+			g.fillRect(x, 0, 1, 10);
+		}
 	}
 	const sample = (s, text) => h("span", { class: "key" }, svg("svg", { width: 44, height: 8,
 		class: "topology-key" }, svg("path", { d: "M0 4H44", stroke: "currentColor",
 		"stroke-width": 3, "stroke-dasharray": { add: "10 5", wait: "2 5", drop: "2 9" }[s] })), text);
 	legend.append(h("span", { class: "key" }, ms(LO_MS), bar, ms(HI_MS)), sample("keep", "stands"),
-	    sample("add", "to be added"), sample("wait", "waits for its stage"), sample("drop", "to be dropped"));
+	    sample("add", "to be added"), sample("wait", "waits for its stage"), sample("drop", "to be dropped"),
+	    ...["reporting", "late", "never"].map((s) => h("span", { class: "key" },
+		h("span", { class: "swatch " + s }), s === "never" ? "never reported" : s)),
+	    h("span", {}, "square: POP; round: backend"));
 
 	function hover(el, text) {
 		el.addEventListener("mousemove", (e) => show_tip(e.clientX, e.clientY, text));
@@ -99,8 +109,8 @@ export function create(root, ctx) {
 		const label = big && svg("text", { x: p.x + out[0], y: p.y + out[1] + 6,
 			"text-anchor": Math.abs(out[0]) < 6 ? "middle" : out[0] > 0 ? "start" : "end" }, n.name);
 
-		return hover(svg("a", { href: ctx.href("nodes", { name: n.name }), "aria-label": text },
-		    shape, label), text);
+		return hover(svg("a", { href: ctx.href("nodes", { name: n.name }), "aria-label": text,
+			tabindex: big ? "0" : "-1" }, shape, label), text);
 	}
 
 	function tunnels(hub, direct, plan, p) {
@@ -142,10 +152,11 @@ export function create(root, ctx) {
 		const states = nodes.nodes.map((n) => n.state).join();
 
 		which.value = p.tunnels || "all";
-		const now = [hub, direct, plan, states, which.value];
+		const now = [hub, direct, plan, states, which.value, dark()];
 		if (old && now.every((x, i) => x === old[i]))
 			return;
 		old = now;
+		paint_bar();
 		hide_tip();
 		const by = new Map(nodes.nodes.map((n) => [n.name, n]));
 		const gap = names.length <= LABELS_UP_TO ? 62 : 22;
@@ -165,5 +176,10 @@ export function create(root, ctx) {
 			holder.querySelector(`a[href="${CSS.escape(had)}"]`)?.focus();
 	}
 
-	return { refresh };
+	return { refresh, redraw: () => {
+		if (old && old[old.length - 1] !== dark()) {
+			old = null;
+			ctx.refresh();
+		}
+	} };
 }

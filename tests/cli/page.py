@@ -4,7 +4,7 @@
 
 Prints `ok` and `not ok` lines; asks the shell for a change of the world by a line
 "do WHAT" and reads from stdin the address that then holds."""
-import atexit, os, statistics, sys, tempfile, time
+import atexit, os, re, statistics, sys, tempfile, time
 
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
@@ -86,6 +86,9 @@ def show(fragment):
 
 
 def picture(name):
+    odd = re.search(r".{0,20}(undefined|NaN|Infinity|\[object|\bnull\b).{0,20}", text("body"))
+    if odd:
+        check(name + ": words for people", False, odd.group())
     b.save_screenshot("%s/%s.png" % (pictures, name))
 
 
@@ -198,7 +201,7 @@ check("the tabs go by keys, and keep the focus", js("return document.activeEleme
       js("return document.activeElement.outerHTML"))
 
 # The mouse.
-show("matrix")
+show("matrix?since=1h")
 canvas = one("canvas.heat")
 ActionChains(b).move_to_element_with_offset(canvas, 120, -20).perform()
 tip = wait("the tip", lambda: text("#tip"))
@@ -209,7 +212,7 @@ wait("the pair under the mouse", lambda: hash_().startswith("#pair?src=") and se
 check("a click opens the pair", tip.split(" to ")[0] == text("h2").split(" to ")[0], tip)
 
 # Live, by the timer alone; then an outage.
-show("matrix?path=direct")
+show("matrix?path=direct&since=1h")
 before = int(one("canvas.heat").get_attribute("data-known"))
 do("more")
 wait("the new figure", lambda: int(one("canvas.heat").get_attribute("data-known")) == before + 1)
@@ -245,8 +248,19 @@ middle = statistics.median(times)
 print("# redraw of 1,000 by 1,000: median %.1f ms, %.1f to %.1f" % (middle, min(times), max(times)))
 check("a redraw takes at most %d ms" % REDRAW_MS, middle <= REDRAW_MS, times)
 picture("1000-matrix")
-for view in ("map", "nodes", "plan", "events", "pair?src=n0001&dst=n0500"):
+ActionChains(b).move_to_element_with_offset(canvas, 33, -200).perform()
+check("hovering finds one of a million", re.match(r"n\d{4} to n\d{4}: median [\d.]+ ms",
+      wait("the tip", lambda: text("#tip"))), text("#tip"))
+took = []
+for view in ("map", "nodes", "plan", "events", "pair?src=n0001&dst=n0500", "matrix?path=best"):
+    begin = time.monotonic()
     show(view)
-    picture("1000-" + view.split("?")[0])
+    took.append("%s %.1f s" % (view.split("?")[0], time.monotonic() - begin))
+    if not view.startswith("matrix"):
+        picture("1000-" + view.split("?")[0])
     check("a thousand nodes: %s" % view.split("?")[0], errors() == "" and len(text()) > 20, errors())
+print("# of a thousand, asked for and drawn: " + ", ".join(took))
 quiet("the console is quiet")
+js("const s = document.createElement('script'); s.textContent = 'window.stranger = 1'; document.body.append(s)")
+check("what is not the page's own does not run", js("return window.stranger") is None and
+      any("Content Security Policy" in m for m in noise()))
