@@ -6,6 +6,18 @@ import { ms, percent } from "./dom.js";
 
 const same = (x, a, b) => x.a === a && x.b === b || x.a === b && x.b === a;
 
+// A pair that went bad is left out for so long; optimizer/decide/stage.h.
+const LEFT_OUT_MS = 3600e3;
+
+// The last word of an end about the other, if it is a bad one; events: newest first.
+function bad_word(events, a, b) {
+	const word = (x, y) => events.find((e) => e.node === x && e.peer === y &&
+	    ["staged", "direct", "demoted", "refused"].includes(e.kind));
+
+	return [word(a, b), word(b, a)].filter((e) => e && (e.kind === "demoted" || e.kind === "refused"))
+	    .sort((x, y) => Date.parse(y.at) - Date.parse(x.at))[0];
+}
+
 function head(a, b, route, tunnel, hub_ms) {
 	const path = route ? route.path : "hub";
 	const at = route ? route.ms : hub_ms;
@@ -18,7 +30,7 @@ function head(a, b, route, tunnel, hub_ms) {
 }
 
 function because(x) {
-	const { a, b, plan, mesh, route, tunnel, need, hub_ms, direct_ms, events } = x;
+	const { a, b, plan, mesh, route, tunnel, need, hub_ms, direct_ms, bad } = x;
 	const path = route ? route.path : "hub";
 	const node = (n) => mesh.nodes.find((m) => m.name === n) || {};
 	const chosen = plan.tunnels.filter((t) => t.state !== "drop");
@@ -32,7 +44,9 @@ function because(x) {
 		return "the plan takes its tunnel down";
 	if (tunnel)
 		return `rank ${chosen.indexOf(tunnel) + 1} of ${chosen.length} tunnels, ` +
-		    `budget ${plan.budget ?? "without limit"}`;
+		    `budget ${plan.budget ?? "without limit"}` + (!route || route.good === undefined ? ""
+			: route.good ? "; both ends have said that it stands"
+			: "; not both ends have said yet that it stands");
 	if (!node(a).endpoint && !node(b).endpoint)
 		return "neither end has an Endpoint, so no tunnel can start";
 	if (need)
@@ -44,10 +58,9 @@ function because(x) {
 	if (!route && node(a).role === "backend" && node(b).role === "backend")
 		return "two backends: a plan is for pairs of a POP and a backend, unless it is made with " +
 		    "--all-pairs";
-	const fell = events.find((e) => e.kind === "direct" || e.kind === "demoted");
-	if (fell && fell.kind === "demoted")
-		return `a tunnel of it did not stand: ${fell.node} left it at ${fell.at}, and a plan ` +
-		    "leaves such a pair out for a while";
+	if (bad && Date.parse(plan.issued) - Date.parse(bad.at) < LEFT_OUT_MS)
+		return `a direct path of it did not stand: ${bad.node} said ${bad.kind} at ${bad.at}, ` +
+		    "and a plan leaves such a pair out for an hour";
 	if (plan.budget !== null && chosen.length >= plan.budget && chosen.length &&
 	    hub_ms - direct_ms <= chosen[chosen.length - 1].saves_ms)
 		return `the budget of ${plan.budget} is used up by tunnels worth more; the least of ` +
@@ -69,6 +82,7 @@ export function why(a, b, plan, mesh, figures, events) {
 	const direct = figures.direct || figures.public;
 	const hub_ms = figures.hub ? figures.hub.ms : tunnel ? tunnel.hub_ms : route ? route.hub_ms : null;
 	const direct_ms = direct ? direct.ms : tunnel ? tunnel.direct_ms : null;
+	const bad = bad_word(events, a, b);
 	const lines = [head(a, b, route, tunnel, hub_ms)];
 	const row = (what, x, text) =>
 	    lines.push("  " + what.padEnd(10) + (x === null ? "unknown" : x.toFixed(1).padStart(7) +
@@ -84,8 +98,11 @@ export function why(a, b, plan, mesh, figures, events) {
 		row("saves", hub_ms - direct_ms, direct_ms > 0 && hub_ms > direct_ms
 		    ? `${(hub_ms / direct_ms).toFixed(1)} times as fast` : "");
 	lines.push("  because   " + (plan
-	    ? because({ a, b, plan, mesh, route, tunnel, need, hub_ms, direct_ms, events })
+	    ? because({ a, b, plan, mesh, route, tunnel, need, hub_ms, direct_ms, bad })
 	    : "no plan was published: everything goes by the hub, but for what was set up by hand"));
+	if (plan && route && route.path !== "hub" && bad && Date.parse(bad.at) > Date.parse(plan.issued))
+		lines.push(`  but       ${bad.node} said ${bad.kind} at ${bad.at}, after the plan: ` +
+		    "it goes by the hub until the next one");
 	if (plan && plan.epoch)
 		lines.push(`  plan      epoch ${plan.epoch} of ${plan.issued}`);
 	return lines.join("\n");

@@ -137,7 +137,7 @@ for view in VIEWS:
 
 show("pair?src=hkg&dst=nrt&since=1h")
 why = text(".why")
-check("why a pair fell back", "did not stand: hkg left it" in why, why)
+check("why a pair fell back", "did not stand: hkg said demoted" in why, why)
 check("why, with a plan", "because" in why and "epoch" in why and "hkg-nrt: " in why, why)
 check("points of three quarters of an hour at least", int(one("canvas.smoke").get_attribute("data-points")) > 90,
       one("canvas.smoke").get_attribute("data-points"))
@@ -158,6 +158,46 @@ show("nodes")
 check("the silent node comes first, with why", js("return document.querySelector('tbody tr').textContent").startswith("syd")
       and "no report" in text("tbody tr") or "never" in text("tbody tr"), text("tbody tr"))
 picture("12-nodes")
+
+# Why, in all its cases.
+mesh = {"hub": "h", "nodes": [{"name": "h", "role": "hub", "endpoint": "x"},
+                              {"name": "p", "role": "pop", "endpoint": "x"},
+                              *({"name": n, "role": "backend"} for n in "abcde")]}
+plan = {"budget": 2, "issued": "2026-01-01T12:00:00Z", "epoch": 3,
+        "tunnels": [{"a": "p", "b": "a", "state": "keep", "hub_ms": 90, "direct_ms": 10, "saves_ms": 80},
+                    {"a": "p", "b": "b", "state": "wait", "hub_ms": 80, "direct_ms": 20, "saves_ms": 60},
+                    {"a": "p", "b": "c", "state": "drop", "hub_ms": 70, "direct_ms": 69, "saves_ms": 1}],
+        "routes": [{"a": "p", "b": "a", "path": "direct", "ms": 10, "hub_ms": 90, "good": True},
+                   {"a": "a", "b": "b", "path": "relay:p", "ms": 30, "hub_ms": 95}],
+        "needs": [{"a": "p", "b": "e", "samples": 12, "could": 5}]}
+seen = lambda hub, public: {k: {"ms": v, "sent": 40, "lost": 0} for k, v in (("hub", hub), ("public", public)) if v}
+said = lambda node, peer, kind, at: {"node": node, "peer": peer, "kind": kind, "at": "2026-01-01T%sZ" % at}
+CASES = [
+    ("the hub", "h", "a", plan, {}, [], "is the hub"),
+    ("no plan", "p", "a", None, seen(90, 10), [], "no plan was published"),
+    ("a tunnel", "p", "a", plan, seen(90, 10), [], "rank 1 of 2 tunnels, budget 2; both ends have said"),
+    ("the other way round", "a", "p", plan, seen(90, 10), [], "a-p: direct, 10.0 ms; it has a tunnel now"),
+    ("it fell since", "p", "a", plan, seen(90, 10), [said("a", "p", "demoted", "12:30:00")], "a said demoted"),
+    ("a relay", "a", "b", plan, seen(95, None), [], "tunnels a-p and b-p serve it as well"),
+    ("one that waits", "p", "b", plan, seen(80, 20), [], "later stage"),
+    ("one that goes", "p", "c", plan, seen(70, 69), [], "takes its tunnel down"),
+    ("too few samples", "p", "e", plan, seen(70, 9), [], "needs 12 more samples"),
+    ("nobody to call", "c", "d", plan, seen(70, None), [], "neither end has an Endpoint"),
+    ("not measured", "p", "d", plan, seen(70, None), [], "what is not measured"),
+    ("slower", "p", "d", plan, seen(70, 75), [], "not sure to be faster"),
+    ("the budget", "p", "d", plan, seen(70, 20), [], "the budget of 2 is used up"),
+    ("more than the least of the plan", "p", "d", plan, seen(99, 2), [], "`meshopt why p d` knows"),
+    ("it went bad", "p", "d", plan, seen(99, 2), [said("d", "p", "refused", "11:30:00"), said("p", "d", "direct", "11:00:00")],
+     "d said refused at"),
+    ("long ago", "p", "d", plan, seen(99, 2), [said("d", "p", "refused", "09:30:00")], "knows the rule"),
+    ("and came back", "p", "d", plan, seen(99, 2), [said("d", "p", "direct", "11:40:00"), said("d", "p", "refused", "11:30:00")],
+     "knows the rule"),
+]
+words = b.execute_async_script("const [cases, mesh, done] = arguments;"
+                               "import('/page/why.js').then(({ why }) => done(cases.map((c) =>"
+                               "  why(c[1], c[2], c[3], mesh, c[4], c[5]))))", CASES, mesh)
+wrong = [(c[0], w) for c, w in zip(CASES, words) if c[6] not in w or re.search("undefined|NaN|null", w)]
+check("why, in %d cases" % len(CASES), not wrong and len(words) == len(CASES), wrong)
 
 # The address holds all state.
 show("matrix")
