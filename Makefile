@@ -4,6 +4,7 @@
 # make demo       the seed's twelve nodes on kernel WireGuard, live, in a minute or two
 # make check      everything that can be checked; ends with "N passed, N failed"
 # make lab        every lab scenario; S=name for one
+# make lab-debian the packages and the quick start on Debian under systemd, in the lab
 # make deps       install what is missing (Debian 12; asks for root only if it must)
 # make deb        Debian packages into build/deb
 # make install    DESTDIR and PREFIX as usual
@@ -220,6 +221,11 @@ lab:
 	@dist/deps.sh build lab
 	@$(MAKE) -j$(CPUS) --no-print-directory all lab-tools
 	@tests/lab/run $(S)
+# On release: some minutes, and root for debootstrap.
+lab-debian:
+	@dist/deps.sh build lab deb debian
+	@$(MAKE) --no-print-directory deb
+	@tests/lab/run deb-quickstart
 fuzz: fuzzers
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run fuzz
 deb:
@@ -255,5 +261,5 @@ install: all
 clean:
 	rm -rf build
 
-.PHONY: all bench-netlink lab-tools model coverage-netd mutants units headers crowd fuzzers bench-optimizer bench-prober bench-collector deps demo check lab fuzz deb format install clean
+.PHONY: all lab-debian bench-netlink lab-tools model coverage-netd mutants units headers crowd fuzzers bench-optimizer bench-prober bench-collector deps demo check lab fuzz deb format install clean
 -include $(shell find $(O) build/fuzz -name '*.d' 2>/dev/null)

@@ -3,11 +3,12 @@
 #
 # Install what is missing of the Debian packages that meshopt needs.
 #
-# usage: dist/deps.sh build|lab|deb|check|bench...
+# usage: dist/deps.sh build|lab|deb|debian|check|bench...
 #
 #   build  compiler and libraries
 #   lab    the guest of the lab and the tools inside it
 #   deb    what builds the Debian packages
+#   debian the lab's Debian system
 #   check  what the tests need besides
 #   bench  what the bench measures against
 #
@@ -31,10 +32,11 @@ for set; do
 	build) wanted="$wanted $build" ;;
 	lab) wanted="$wanted $("$top/tests/lab/build.sh" --packages)" ;;
 	deb) wanted="$wanted $deb" ;;
+	debian) wanted="$wanted debootstrap e2fsprogs" ;;
 	check) wanted="$wanted $check" ;;
 	bench) wanted="$wanted $bench" ;;
 	*)
-		echo "usage: dist/deps.sh build|lab|deb|check|bench..." >&2
+		echo "usage: dist/deps.sh build|lab|deb|debian|check|bench..." >&2
 		exit 2
 		;;
 	esac

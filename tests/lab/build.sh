@@ -31,7 +31,7 @@ KERNEL_META=linux-image-cloud-amd64
 TOOLS='bash ip tc wg ping nft iptables wg-quick stat sort readlink timeout env nice xargs setsid setpriv unshare'
 
 MODULES='wireguard sch_netem sch_htb cls_u32 sch_fq sch_prio veth bridge dummy tun
-	virtio_pci virtio_console inet_diag udp_diag
+	virtio_pci virtio_console virtio_blk inet_diag udp_diag
 	nf_tables nft_ct nft_masq nft_chain_nat nft_reject_inet nft_limit'
 
 # The lab's own programs, one C file each.

@@ -73,6 +73,7 @@ DATA=$TOP/data/edgeproxy
 NAME=$(basename "$0" .sh)
 NAME=${NAME#[0-9][0-9]-}
 NAME=${NAME#bench-}
+NAME=${NAME#deb-}
 PATH=$TOP/build:$TOP/build/lab-tools:${LAB_OUT:-$TOP/build/lab}:$PATH:/usr/sbin:/sbin
 export PATH LC_ALL=C TZ=UTC
 
