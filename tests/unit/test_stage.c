@@ -264,6 +264,7 @@ relayed(void)
 	struct plan_route *r = route(plan, 1, 1);
 
 	set_direct(plan, 1, 0, 20000);
+	free(plan->tunnels);
 	plan->tunnels = mem_array(1, sizeof(*plan->tunnels));
 	plan->n_tunnels = 1;
 	plan->tunnels[0] = (struct plan_tunnel){ .a = route(plan, 0, 0)->b,
