@@ -31,7 +31,7 @@ export class Heat {
 		const n = this.d.order.length, c = this.canvas;
 		const wide = Math.max(280, c.parentElement.clientWidth - 4);
 		const longest = this.d.names.reduce((a, b) => Math.max(a, b.length), 0);
-		const room = Math.min(150, 18 + longest * 7.5);
+		const room = Math.min(150, 18 + longest * 8);
 
 		this.cell = Math.min(CELL_MAX, Math.max(1, Math.floor((wide - 80) / n)));
 		this.labels = this.cell >= LABELS_FROM;

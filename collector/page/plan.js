@@ -2,7 +2,7 @@
 // The published plan: before and after, its tunnels by what they save, and what it waits for.
 
 import { get_if_any } from "./api.js";
-import { ago, h, ms, percent, span, state, svg, table } from "./dom.js";
+import { ago, clock, h, ms, percent, span, state, svg, table } from "./dom.js";
 
 const ROUTES_MAX = 300;
 
@@ -54,11 +54,11 @@ export function create(root, ctx) {
 		const off = (plan.routes || []).filter((r) => r.path !== "hub" && r.ms !== null && r.hub_ms !== null)
 		    .sort((a, b) => (b.hub_ms - b.ms) - (a.hub_ms - a.ms));
 
-		return off.length ? table(`${off.length} pairs leave the hub` + (off.length > ROUTES_MAX
+		return off.length ? table((off.length === 1 ? "one pair leaves the hub" : `${off.length} pairs leave the hub`) + (off.length > ROUTES_MAX
 		    ? `; the ${ROUTES_MAX} that save most` : ""),
 		    ["pair", "path", "before#", "after#", "saves#", "since", "confirmed by both"],
 		    off.slice(0, ROUTES_MAX).map((r) => [pair(r), r.path, ms(r.hub_ms), ms(r.ms),
-			ms(r.hub_ms - r.ms), r.since || "", r.good === undefined ? "" : r.good ? "yes" : "not yet"]))
+			ms(r.hub_ms - r.ms), r.since ? clock(r.since) : "", r.good === undefined ? "" : r.good ? "yes" : "not yet"]))
 		    : h("p", { class: "note" }, "All pairs go by the hub.");
 	}
 

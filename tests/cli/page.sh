@@ -25,7 +25,7 @@ meshopt=$BUILD/meshopt
 run "$meshopt" keygen --plan -o "$tmp"
 status 0 "a key for plans"
 sed -i "/^\[Mesh\]/a $(grep '^PlanKey' "$tmp/out")" "$mesh"
-start --verbose
+start --verbose --overlay-only
 
 echo "# how it is served"
 for file in "$TOP"/collector/page/*; do
@@ -54,6 +54,8 @@ check_eq "no type is guessed, no address is told" \
 	"$(header x-content-type-options) $(header referrer-policy)" "nosniff no-referrer"
 check_eq "HEAD" "$(ask /page/app.js -I)" 200
 check_eq "another file" "$(ask /page/../mesh.conf --path-as-is)" 404
+check_eq "who is no node, with --overlay-only" "$(ask / --interface 127.0.0.1)$(ask /page/app.js --interface 127.0.0.1)" 403403
+check_eq "a node" "$(ask / --interface "$hkg")" 200
 check_eq "POST" "$(ask / -d x)" 405
 # One gzip of the same file is the next one: the build can be repeated.
 check "no time in what is packed" cmp -s <(gzip -9nc "$TOP/collector/page/app.js") "$BUILD/page/app.js.gz"
