@@ -90,6 +90,7 @@ edit "route: a withdrawal is not waited for" $route 's/b->withdrawn = k->now.mon
 edit "peer: what was set is not read back" $peer 's/rc = check_peer\(k, req->node, err\);/rc = 0;/'
 edit "peer: both ends start" $peer 's/if \(starts && to.family/if (to.family/'
 edit "peer: a renewal of what is there is sent" $peer 's/\(!own \|\| missing \|\| change/(1 || missing || change/'
+edit "peer: both ends of a reflector start" $peer 's/if \(node == k->mesh->hub\) \{/if (1) {/'
 edit "watch: an operator is fought" $watch 's/b->flags \|= NETD_OPERATOR;//'
 edit "watch: roaming is an operator" $watch 's/return moved \&\& !heard;/return moved;/'
 edit "watch: a flush is repaired for ever" $watch 's/b->flags \|= NETD_FROZEN;/return true;/'

@@ -59,6 +59,7 @@ asker_send(struct asker *a, const struct core_ask *ask)
 		[CORE_COMMIT] = NETD_COMMIT,
 		[CORE_WITHDRAW] = NETD_WITHDRAW,
 		[CORE_UNSTAGE] = NETD_UNSTAGE,
+		[CORE_REFLECT] = NETD_REFLECT,
 	};
 	bool by_relay = ask->via != SIZE_MAX;
 	struct netd_request req;
@@ -94,6 +95,10 @@ read_node(struct way_seen *s, const struct netd_node *r)
 						 : r->via;
 
 	s->route = routes[r->path];
+	s->there = r->peer != NETD_ABSENT;
+	s->at.family = r->family;
+	memcpy(s->at.b, r->addr, sizeof(s->at.b));
+	s->at_port = r->port;
 	s->foreign = r->flags & (NETD_OPERATOR | NETD_FROZEN);
 	(void)snprintf(s->words, sizeof(s->words), "%s", r->foreign); /* cut is fine */
 	if (carrier == NETD_NONE ||

@@ -26,11 +26,7 @@ core_new(const struct core_opts *opts, struct mono now)
 		w->port = mesh->direct_port;
 		w->full_bytes = opts->full_bytes;
 		w->by_overlay = mesh->nodes[i].address.addr.family == AF_INET;
-		/* The one that does not start is the one that must be reachable. */
-		w->listener =
-		    mesh->nodes[mesh_initiator(mesh, opts->self, i) == i ? opts->self
-									 : i]
-			.name;
+		core_nat_init(c, i);
 	}
 	live_init(&c->hub, true);
 	c->hub_back = now;
@@ -132,12 +128,15 @@ saw_way(struct core *c, size_t i, const struct way_seen *seen, struct mono now)
 {
 	struct way *w = &c->ways[i];
 	bool was_foreign = w->seen.foreign;
+	char at[ENDPOINT_TEXT_MAX];
 
 	if (way_see(w, seen, now) && !seen->foreign)
 		tell(c, seen->route ? CORE_DIRECT : CORE_FAULT, i,
 		    seen->route ? "netd put its routes back" : w->why.text);
 	if (seen->foreign && !was_foreign)
 		tell(c, CORE_OPERATOR, i, seen->words);
+	if (core_nat_saw(c, i, seen, at))
+		tell(c, CORE_ENDPOINT, i, at);
 }
 
 void
@@ -152,6 +151,7 @@ core_saw(struct core *c, const struct way_seen *seen, const struct core_self *se
 		(void)snprintf(add_event(c, CORE_FAULT, SIZE_MAX)->text, 512, "%s",
 		    self->verdict);
 	c->self = *self;
+	c->reflected = seen[c->opts.mesh->hub].there;
 	for (size_t i = 0; i < c->n; i++) {
 		if (core_state_is_way(c, i))
 			saw_way(c, i, &seen[i], now);
@@ -292,7 +292,7 @@ core_ask(struct core *c, struct core_ask *out, struct mono now)
 		what = act;
 	}
 	if (best == 9)
-		return false;
+		return core_nat_ask(c, out, now);
 	if (chosen == SIZE_MAX) {
 		c->asked = (struct core_ask){ .verb = CORE_LOOK,
 			.node = SIZE_MAX,
@@ -333,7 +333,9 @@ core_told(struct core *c, int rc, const char *text, struct mono now)
 
 	assert(c->asking);
 	c->asking = false;
-	if (c->asked.verb == CORE_LOOK)
+	if (c->asked.verb == CORE_REFLECT)
+		core_nat_told(c, rc, now);
+	if (c->asked.verb == CORE_LOOK || c->asked.verb == CORE_REFLECT)
 		return;
 	v = core_state_view(c, &c->ways[i], now);
 	why = c->ways[i].why;

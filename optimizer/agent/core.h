@@ -27,7 +27,8 @@ enum core_verb {
 	CORE_LEASE,
 	CORE_COMMIT,
 	CORE_WITHDRAW,
-	CORE_UNSTAGE
+	CORE_UNSTAGE,
+	CORE_REFLECT /* the hub sees where a node behind NAT is */
 };
 
 struct core_ask {
@@ -68,6 +69,7 @@ enum core_event_kind {
 	CORE_REFUSED,
 	CORE_FROZEN,
 	CORE_OPERATOR,
+	CORE_ENDPOINT, /* text: where the hub sees the node now */
 	CORE_FAULT
 };
 
@@ -128,6 +130,14 @@ void core_sent(struct core *c, const struct core_probe *probe, int rc, uint64_t 
 void core_answer(struct core *c, uint32_t slot, uint64_t seq, int64_t rtt_us,
     bool by_hub);
 void core_lost(struct core *c, uint32_t slot);
+
+/* A datagram to open this end's NAT; false when none is due. */
+struct core_punch {
+	size_t node;
+	struct addr to;
+	uint16_t port;
+};
+bool core_punch(struct core *c, struct core_punch *out, struct mono now);
 
 bool core_event(struct core *c, struct core_event *out); /* oldest first */
 

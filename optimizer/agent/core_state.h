@@ -18,6 +18,8 @@ struct core {
 	struct mono fresh_until;
 	struct mono next_beat, next_look;
 	unsigned beat;
+	bool reflected; /* this node has the hub as a peer that shows where it is */
+	struct mono reflect_at;
 	bool asking;
 	struct core_ask asked;
 	enum way_act act; /* that was asked */
@@ -34,6 +36,16 @@ core_state_is_way(const struct core *c, size_t i)
 {
 	return i != c->opts.self && i != c->opts.mesh->hub;
 }
+
+/* --- core_nat.c --- */
+
+void core_nat_init(struct core *c, size_t node);
+/* After a look.  At the hub: is a node seen elsewhere?  True: at is news to tell. */
+bool core_nat_saw(struct core *c, size_t node, const struct way_seen *seen,
+    char at[ENDPOINT_TEXT_MAX]);
+/* Is a peer missing by which the hub sees a node behind NAT?  As core_ask(). */
+bool core_nat_ask(struct core *c, struct core_ask *out, struct mono now);
+void core_nat_told(struct core *c, int rc, struct mono now);
 
 /* What is true for this way now. */
 struct way_view core_state_view(const struct core *c, const struct way *w,

@@ -47,7 +47,7 @@ const char *
 event_json_kind(enum core_event_kind kind)
 {
 	static const char *const names[] = { "staged", "direct", "demoted", "refused",
-		"frozen", "operator", "fault" };
+		"frozen", "operator", "endpoint", "fault" };
 
 	return names[kind];
 }

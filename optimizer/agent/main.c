@@ -20,6 +20,7 @@
 #include "optimizer/agent/follow.h"
 #include "optimizer/agent/loop.h"
 #include "optimizer/agent/options.h"
+#include "optimizer/agent/punch.h"
 #include "optimizer/agent/roster.h"
 #include "optimizer/netd/serve.h"
 
@@ -61,9 +62,9 @@ no_blocking(int fd)
 	return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ? -errno : 0;
 }
 
-/* *fd: our end.  In the child this does not return. */
+/* In the child this does not return. */
 static int
-part(const struct options *o, struct pinger *pinger, int *fd, struct err *err)
+part(const struct options *o, struct work_opts *work, struct err *err)
 {
 	int ends[2], rc;
 	pid_t pid;
@@ -74,17 +75,34 @@ part(const struct options *o, struct pinger *pinger, int *fd, struct err *err)
 	if (pid < 0)
 		return err_code(err, errno, "fork: %s", strerror(errno));
 	if (pid == 0) {
-		(void)close(ends[0]); /* the parent's */
-		pinger_free(pinger);  /* netd has no inet sockets */
+		(void)close(ends[0]);	   /* the parent's */
+		pinger_free(work->pinger); /* netd has no inet sockets */
+		if (work->punch_fd >= 0)
+			(void)close(work->punch_fd);
 		exit(be_netd(o, ends[1]));
 	}
 	(void)close(ends[1]); /* the child's */
-	*fd = ends[0];
+	work->netd_fd = ends[0];
 	rc = no_blocking(ends[0]);
 	if (rc == 0)
 		rc = caps_keep(0);
 	return rc < 0 ? err_code(err, -rc, "dropping capabilities: %s", strerror(-rc))
 		      : 0;
+}
+
+/* Only a node behind NAT needs it. */
+static void
+open_punch(struct work_opts *work)
+{
+	int rc;
+
+	if (work->mesh->nodes[work->self].endpoint.host[0])
+		return;
+	rc = punch_open(&work->punch_fd);
+	if (rc < 0)
+		log_warnx("no socket to open the NAT with: %s: tunnels to others "
+			  "behind NAT may not come up",
+		    strerror(-rc));
 }
 
 static int
@@ -106,7 +124,8 @@ run(const struct options *o, struct err *err)
 	struct loop_opts opts = { .work = { .mesh_path = o->mesh_path,
 				      .node = o->node,
 				      .state_dir = o->state_dir,
-				      .netd_fd = -1 },
+				      .netd_fd = -1,
+				      .punch_fd = -1 },
 		.run_dir = o->run_dir,
 		.start_s = start_s() };
 	struct pinger_opts pinger = { .timeout_ns = PAIR_PROBE_TIMEOUT,
@@ -120,7 +139,9 @@ run(const struct options *o, struct err *err)
 	if (rc == 0)
 		rc = pinger_new(&pinger, &work->pinger, err);
 	if (rc == 0)
-		rc = part(o, work->pinger, &work->netd_fd, err);
+		open_punch(work);
+	if (rc == 0)
+		rc = part(o, work, err);
 	if (rc < 0)
 		goto out;
 	log_info("%s of mesh %s, %s", work->mesh->nodes[work->self].name,
@@ -133,6 +154,8 @@ out:
 	loop_free(loop);
 	if (work->netd_fd >= 0)
 		(void)close(work->netd_fd); /* netd leaves */
+	if (work->punch_fd >= 0)
+		(void)close(work->punch_fd);
 	mesh_free(work->mesh);
 	pinger_free(work->pinger);
 	return rc;

@@ -84,7 +84,9 @@ check_pair(const struct reader *r, const struct order_pair *p)
 		    a, b);
 	if (p->path == WAY_BY_TUNNEL && !reachable(r, p->a) && !reachable(r, p->b))
 		return err_set(r->err,
-		    "plan: %s to %s: neither has an Endpoint in the mesh file", a, b);
+		    "plan: %s to %s: neither has an Endpoint in the mesh file, and "
+		    "no hint tells where one is",
+		    a, b);
 	return 0;
 }
 
@@ -253,4 +255,6 @@ order_wishes(const struct order *order, size_t self, size_t n_nodes,
 		w->hint = order->hint[i].addr;
 		w->hint_port = order->hint[i].port;
 	}
+	for (size_t i = 0; i < n_nodes; i++)
+		wishes[i].own_port = wishes[self].hint_port;
 }

@@ -24,6 +24,7 @@ way_want(struct way *w, const struct way_wish *wish, struct mono now)
 	bool other = wish->path != w->wish.path ||
 		     (wish->path == WAY_BY_RELAY && wish->via != w->wish.via);
 
+	way_nat_want(w, wish, other, now);
 	w->wish = *wish;
 	if (!other)
 		return;
@@ -252,6 +253,8 @@ way_next(struct way *w, const struct way_view *v)
 	if (w->wish.path == WAY_BY_RELAY && !v->relay_ready)
 		return WAY_REST;
 	if (w->seen.staged == WAY_BY_HUB)
+		return way_nat_waits(w, v) ? WAY_REST : WAY_STAGE;
+	if (way_nat_again(w, v))
 		return WAY_STAGE;
 	if (w->verified && is_well(w) && v->hub->misses == 0 &&
 	    (!w->by_overlay || w->wish.path == WAY_BY_RELAY ||
@@ -311,6 +314,8 @@ way_done(struct way *w, enum way_act act, int rc, const char *text,
 	case WAY_STAGE:
 		w->seen.staged = w->wish.path;
 		w->seen.via = w->wish.via;
+		w->told = w->wish.hint;
+		w->told_port = w->wish.hint_port;
 		w->staged_at = v->now;
 		w->why.text[0] = '\0';
 		w->proved = false;

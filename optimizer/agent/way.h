@@ -35,9 +35,11 @@
 #define WAY_SLOW_NS	  (300 * NS_PER_S) /* longer than 1.1 x the hub's */
 #define WAY_SLOW_PERCENT  110
 #define WAY_LOSS_PERMILLE 20
-#define WAY_RETIRE_NS	  (150 * NS_PER_S) /* two leases and a good deal */
-#define WAY_SHAKE_NS	  (15 * NS_PER_S)  /* then its absence is told */
-#define WAY_DEAF	  10		   /* acceptance probes missed in a row */
+#define WAY_RETIRE_NS	  (150 * NS_PER_S)  /* two leases and a good deal */
+#define WAY_SHAKE_NS	  (15 * NS_PER_S)   /* then its absence is told */
+#define WAY_LEAD_NS	  (500 * NS_PER_MS) /* the end that starts waits so long */
+#define WAY_PUNCH_NS	  (20 * NS_PER_S)   /* NATs forget in 30 s what got no answer */
+#define WAY_DEAF	  10		    /* acceptance probes missed in a row */
 #define WAY_FAR_NS	  (10 * NS_PER_S) /* the far end answers by the hub for so long */
 #define WAY_QUIET_NS	  (20 * NS_PER_S)  /* and sends nothing by its tunnel ... */
 #define WAY_QUIET_BYTES	  512		   /* ... but what keeps it alive */
@@ -64,6 +66,7 @@ struct way_wish {
 	int64_t promise_us, hub_us; /* by the plan; negative = unknown */
 	struct addr hint;	    /* of a node without an endpoint; family 0 = none */
 	uint16_t hint_port;
+	uint16_t own_port; /* where this node itself is seen; 0 = unknown */
 };
 
 /* What netd says of a node. */
@@ -73,8 +76,11 @@ struct way_seen {
 	size_t via;		  /* of what is staged or routed by a relay */
 	int64_t handshake_age_ns; /* of the peer that carries it; negative = never */
 	uint64_t rx_bytes;	  /* by its own tunnel; 0 by a relay */
-	bool foreign;		  /* somebody else changed it: hands off */
-	char words[192];	  /* then who did what */
+	bool there;		  /* its own peer, whatever it carries ... */
+	struct addr at;		  /* ... and where it was heard; family 0 = never */
+	uint16_t at_port;
+	bool foreign;	 /* somebody else changed it: hands off */
+	char words[192]; /* then who did what */
 };
 
 /* What is true of the node as a whole. */
@@ -92,6 +98,8 @@ struct way {
 	const char *name, *listener; /* borrowed; the end whose UDP port must be open */
 	uint16_t port;
 	size_t full_bytes;
+	bool starts;	 /* this end sends the first handshake */
+	bool both_nat;	 /* neither end has an Endpoint */
 	bool by_overlay; /* the far end can be asked by its overlay address (IPv4) */
 
 	struct way_wish wish;
@@ -112,6 +120,9 @@ struct way {
 	struct mono idle_since; /* staged, without route, and not wished; 0 = not so */
 	/* The far end answers by the hub: it has left this path, too.  0 = not seen. */
 	struct mono far_since, far_at;
+	struct mono punched, lead_from; /* 0 = not yet */
+	struct addr told;		/* the hint that netd was given */
+	uint16_t told_port;
 	struct mono quiet_since;
 	uint64_t quiet_bytes;
 	struct err why; /* why it is not as wished, or why it left; "" = no reason */
@@ -139,6 +150,21 @@ enum way_pace way_pace(const struct way *w, const struct way_view *v);
 bool way_asks_far(const struct way *w, const struct way_view *v);
 void way_far(struct way *w, bool by_hub, struct mono now);
 bool way_asks_acceptance(const struct way *w, const struct way_view *v);
+
+/* --- way_nat.c --- */
+
+/* Is a datagram to be sent to the hint now, to open this end's NAT? */
+bool way_nat_punches(const struct way *w, const struct way_view *v);
+void way_nat_punched(struct way *w, struct mono now);
+/* The other end must be ready first: not yet. */
+bool way_nat_waits(const struct way *w, const struct way_view *v);
+/* Before the wish becomes this one. */
+void way_nat_want(struct way *w, const struct way_wish *wish, bool other,
+    struct mono now);
+/* Staged, but the far end is seen elsewhere now. */
+bool way_nat_again(const struct way *w, const struct way_view *v);
+/* Why there is no handshake between two behind NAT; as err_set(). */
+int way_nat_verdict(const struct way *w, struct err *err);
 
 /* When it wants way_tick() at the latest, its probes apart. */
 struct mono way_wake(const struct way *w);

@@ -7,6 +7,15 @@
 
 #include "optimizer/agent/way.h"
 
+/* What netd was told is no longer where the far end is seen. */
+static inline bool
+way_core_hint_moved(const struct way *w)
+{
+	return w->both_nat && w->wish.hint.family &&
+	       (w->told_port != w->wish.hint_port ||
+		   !addr_equal(&w->told, &w->wish.hint));
+}
+
 static inline bool
 way_core_same(const struct way_seen *seen, const struct way_wish *wish)
 {

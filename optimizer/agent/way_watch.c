@@ -116,6 +116,10 @@ watch_handshake(struct way *w, const struct way_view *v)
 	if (!way_core_wished(w) || w->seen.route || way_core_shaken(w, v->now) ||
 	    w->why.text[0] || mono_diff(v->now, w->staged_at) < WAY_SHAKE_NS)
 		return;
+	if (w->both_nat && w->wish.path == WAY_BY_TUNNEL) {
+		(void)way_nat_verdict(w, &w->why);
+		return;
+	}
 	(void)err_set(&w->why,
 	    "%s: no handshake in %lld s: is its agent running, with the same plan? is "
 	    "UDP "

@@ -12,6 +12,7 @@
 #include "common/mem.h"
 #include "optimizer/agent/aim.h"
 #include "optimizer/agent/asker.h"
+#include "optimizer/agent/punch.h"
 #include "optimizer/agent/roster.h"
 
 #define GREET_NS (1 * NS_PER_S) /* after netd refused the greeting */
@@ -133,6 +134,23 @@ send_probes(struct work *w, struct mono now)
 		int rc = aim_send(&w->aim, w->opts.pinger, &probe, now, &seq);
 
 		core_sent(w->core, &probe, rc, seq, now);
+	}
+}
+
+/* It may be lost on its way as any other, so that failing to send is no more. */
+static void
+punch(struct work *w, struct mono now)
+{
+	struct core_punch p;
+
+	while (core_punch(w->core, &p, now)) {
+		int rc = w->opts.punch_fd < 0 ? -EPERM
+					      : punch_send(w->opts.punch_fd, &p.to,
+						    p.port, w->opts.mesh->direct_port);
+
+		if (rc < 0)
+			log_warnx("%s: cannot open the NAT towards it: %s",
+			    w->opts.mesh->nodes[p.node].name, strerror(-rc));
 	}
 }
 
@@ -269,6 +287,7 @@ work_turn(struct work *w, struct mono *wake)
 	(void)pinger_drain(w->opts.pinger, now, on_result, w); /* count unused */
 	core_tick(w->core, now);
 	send_probes(w, now);
+	punch(w, now);
 	rc = ask_netd(w, now);
 	pass_events(w);
 	*wake = core_wake(w->core);

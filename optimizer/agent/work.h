@@ -19,6 +19,7 @@ struct work_opts {
 	const char *state_dir;
 	struct pinger *pinger;
 	int netd_fd;
+	int punch_fd;		 /* of punch.h; -1 = none */
 	void (*kick)(void *ctx); /* there are events to bring to the collector */
 	void *ctx;
 };

@@ -159,7 +159,7 @@ state(struct keeper *k, uint32_t id, struct err *err)
 	int rc = keeper_look(k, err);
 
 	for (uint32_t i = 0; i < k->mesh->n_nodes && rc == 0; i++) {
-		if (i != k->self && i != k->mesh->hub)
+		if (i != k->self)
 			keeper_tell_node(k, id, i);
 	}
 	if (rc == 0)
@@ -311,6 +311,8 @@ change(struct keeper *k, const struct netd_request *req, struct err *err)
 		return keeper_commit(k, req->node, err);
 	case NETD_UNSTAGE:
 		return keeper_unstage(k, req->node, req->via, err);
+	case NETD_REFLECT:
+		return keeper_reflect(k, req->node, err);
 	default:
 		adopt(k, req->node);
 		return 0;

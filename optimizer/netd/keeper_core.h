@@ -64,6 +64,8 @@ int keeper_lease(struct keeper *k, uint32_t node, uint32_t seconds, struct err *
 int keeper_commit(struct keeper *k, uint32_t node, struct err *err);
 int keeper_withdraw(struct keeper *k, uint32_t node, struct err *err);
 int keeper_unstage(struct keeper *k, uint32_t node, uint32_t via, struct err *err);
+/* In no journal: what carries nothing is not missed, and is made again when asked. */
+int keeper_reflect(struct keeper *k, uint32_t node, struct err *err);
 /* Every route of ours, even of nobody. */
 int keeper_panic(struct keeper *k, struct err *err);
 /* The addresses that the direct interface must have; makes it if `make`. */

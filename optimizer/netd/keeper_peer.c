@@ -63,7 +63,7 @@ keeper_interface(struct keeper *k, uint32_t node, bool make, struct err *err)
 			    k->mesh->direct_port);
 		else if (step->kind == STEP_UP && make)
 			rc = kernel_link_up(kernel);
-		else if (step->kind == STEP_ADDR)
+		else if (step->kind == STEP_ADDR && k->self != k->mesh->hub)
 			rc = kernel_addr_add(kernel, &step->prefix);
 		if (rc < 0) {
 			steps_text(&goals, step, text);
@@ -290,5 +290,54 @@ keeper_unstage(struct keeper *k, uint32_t node, uint32_t via, struct err *err)
 		rc = err_code(err, EUCLEAN, "%s: its peer is still there",
 		    keeper_who(k, node)->name);
 	keeper_end(k, node, b->peer || b->via != NETD_NONE ? BOOK_STAGED : BOOK_HUB);
+	return rc;
+}
+
+/* The hub as its own interface reaches it, since the mesh file may have a name. */
+static void
+hub_endpoint(const struct keeper *k, struct kernel_peer_change *change)
+{
+	const struct kernel_device *dev = k->state.hub;
+
+	change->port = k->mesh->direct_port;
+	change->endpoint = keeper_who(k, (uint32_t)k->mesh->hub)->endpoint.addr;
+	for (size_t p = 0; dev && p < dev->n_peers && !change->endpoint.family; p++) {
+		if (wgkey_compare(&dev->peers[p].key, &change->key) == 0)
+			change->endpoint = dev->peers[p].endpoint;
+	}
+}
+
+int
+keeper_reflect(struct keeper *k, uint32_t node, struct err *err)
+{
+	struct kernel_peer_change change = { .key = keeper_who(k, node)->key };
+	const struct kernel_peer *own = state_peer(&k->state, &change.key);
+	int rc;
+
+	if (own && own->n_allowed)
+		return err_code(err, EACCES,
+		    "%s: its peer on %s has prefixes: wg show %s",
+		    keeper_who(k, node)->name, k->mesh->direct_interface,
+		    k->mesh->direct_interface);
+	if (own)
+		return 0;
+	/* The one behind NAT starts, and keeps its NAT open. */
+	if (node == k->mesh->hub) {
+		hub_endpoint(k, &change);
+		change.set_keepalive = true;
+		change.keepalive_s = STEPS_KEEPALIVE_S;
+	}
+	rc = keeper_interface(k, node, true, err);
+	if (rc < 0)
+		return rc;
+	rc = kernel_peer_set(k->opts.kernel, &change);
+	if (rc < 0)
+		return keeper_failed(k, node, rc, "setting its peer", err);
+	rc = keeper_look(k, err);
+	own = state_peer(&k->state, &change.key);
+	if (rc == 0 && (!own || own->n_allowed))
+		rc = err_code(err, EUCLEAN,
+		    "%s: the kernel does not show its peer as set",
+		    keeper_who(k, node)->name);
 	return rc;
 }

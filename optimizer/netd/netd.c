@@ -45,6 +45,7 @@ static const struct {
 	[NETD_UNSTAGE] = { "unstage", NODE | ANY_VIA, 0 },
 	[NETD_PANIC] = { "panic", 0, 0 },
 	[NETD_ADOPT] = { "adopt", ANY_NODE, 0 },
+	[NETD_REFLECT] = { "reflect", NODE, 0 },
 };
 
 const char *

@@ -76,6 +76,11 @@ enum netd_verb {
 	NETD_PANIC, /* every route of ours; needs no HELLO */
 	/* What an operator took, or a second flush froze, is ours again. */
 	NETD_ADOPT,
+	/*
+	 * A peer without any prefix, by which the hub sees where a node behind NAT is:
+	 * at the hub for such a node, at such a node for the hub.  It carries nothing.
+	 */
+	NETD_REFLECT,
 	NETD_VERBS /* their number + 1 */
 };
 

@@ -208,8 +208,7 @@ check_standing(const struct policy_facts *f, uint32_t node, struct err *err)
 	return 0;
 }
 
-/* A prefix that goes to another peer while packets are routed into the first is lost.
- */
+/* A prefix must not go to another peer while packets are routed into the first. */
 static int
 check_move(const struct policy_facts *f, uint32_t node, uint32_t to, struct err *err)
 {
@@ -339,20 +338,39 @@ judge_adopt(const struct policy_facts *f, const struct netd_request *req,
 	return 0;
 }
 
+/* Between the hub and a node behind NAT, and nobody else. */
+static int
+judge_reflect(const struct policy_facts *f, uint32_t node, struct err *err)
+{
+	bool at_hub = f->self == f->mesh->hub;
+	size_t behind = at_hub ? node : f->self;
+
+	if (GUARD(30, node >= f->mesh->n_nodes))
+		return err_code(err, EINVAL, "node %u: not in the mesh file", node);
+	if (GUARD(31, at_hub == (node == f->mesh->hub)))
+		return err_code(err, EPERM, "only the hub and a node can reflect");
+	if (GUARD(32, f->mesh->nodes[behind].endpoint.host[0]))
+		return err_code(err, EPERM, "%s: it has an Endpoint, so no NAT",
+		    f->mesh->nodes[behind].name);
+	return GUARD(33, f->freeze) ? err_code(err, EROFS, "frozen by the file") : 0;
+}
+
 struct policy_verdict
 policy_judge(const struct policy_facts *f, const struct netd_request *req,
     struct err *err)
 {
 	struct policy_verdict v = { 0 };
-
 	/* The way back is never closed; the caller checks that the node exists. */
 	if (req->verb == NETD_HELLO || req->verb == NETD_STATE ||
 	    req->verb == NETD_WITHDRAW || req->verb == NETD_PANIC)
 		return v;
 	if (GUARD(29, !f->greeted))
 		v.rc = err_code(err, ESTALE, "no hello with this mesh file yet");
-	if (v.rc == 0)
-		v.rc = check_node(f, req->node, err);
+	if (v.rc == 0 && req->verb == NETD_REFLECT)
+		v.rc = judge_reflect(f, req->node, err);
+	if (v.rc < 0 || req->verb == NETD_REFLECT)
+		return v;
+	v.rc = check_node(f, req->node, err);
 	if (v.rc == 0 && req->via != NETD_NONE)
 		v.rc = check_relay(f, req, err);
 	if (v.rc == 0 && req->verb == NETD_ADOPT)

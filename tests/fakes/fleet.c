@@ -317,6 +317,7 @@ look(struct fleet *f, size_t i)
 			.route = t->route,
 			.via = t->via,
 			.foreign = t->foreign,
+			.there = t->there,
 			.rx_bytes = t->staged == WAY_BY_TUNNEL ? t->rx_bytes : 0,
 			.handshake_age_ns = carrier->shaken.ns
 						? mono_diff(f->now, carrier->shaken)
@@ -364,6 +365,10 @@ obey(struct fleet *f, size_t i)
 		assert(t->route == WAY_NO_ROUTE);
 		t->staged = WAY_BY_HUB;
 		t->shaken.ns = 0;
+		break;
+	case CORE_REFLECT:
+		f->node[i].changes--; /* touches no pair */
+		t->there = true;
 		break;
 	case CORE_LOOK:
 		break;

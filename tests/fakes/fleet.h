@@ -21,6 +21,7 @@ struct fleet_table {
 	struct mono until;  /* of a lease */
 	struct mono shaken; /* 0 = never */
 	bool foreign;
+	bool there; /* a peer without prefixes, for the hub to see it by */
 	uint64_t rx_bytes;
 };
 

@@ -52,6 +52,7 @@ struct netd_world {
 	struct policy_limit limit;
 	const struct journal_io *io;
 	const char *mesh_text;
+	bool at_hub; /* netd is the hub's, else hkg's */
 
 	/* the answer to the last request */
 	unsigned replies;
@@ -124,7 +125,7 @@ netd_open(void)
 	struct mesh *mesh = netd_mesh(w.mesh_text);
 	struct keeper_opts opts = { .kernel = w.kernel,
 		.mesh = mesh,
-		.self = HKG,
+		.self = w.at_hub ? DUB : HKG,
 		.journal = w.journal,
 		.io = w.io,
 		.boot = { w.boot },

@@ -4,6 +4,7 @@
  * that fails.
  *
  * links: optimizer/agent/core.c optimizer/agent/core_probe.c optimizer/agent/way.c
+ * links: optimizer/agent/way_nat.c optimizer/agent/core_nat.c
  * links: optimizer/agent/way_watch.c optimizer/agent/live.c
  * links: optimizer/apply/pair.c tests/fakes/fleet.c
  */

@@ -6,6 +6,7 @@
  * HOSTILE=1000000 in the environment for as many.
  *
  * links: optimizer/agent/core.c optimizer/agent/core_probe.c optimizer/agent/way.c
+ * links: optimizer/agent/way_nat.c optimizer/agent/core_nat.c
  * links: optimizer/agent/way_watch.c optimizer/agent/live.c optimizer/agent/guard.c
  * links: optimizer/agent/order.c optimizer/decide/plan.c optimizer/decide/plan_json.c
  * links: optimizer/decide/plan_json_write.c optimizer/apply/pair.c

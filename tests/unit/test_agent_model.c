@@ -6,6 +6,7 @@
  * SCHEDULES=100000 in the environment for as many.
  *
  * links: optimizer/agent/core.c optimizer/agent/core_probe.c optimizer/agent/way.c
+ * links: optimizer/agent/way_nat.c optimizer/agent/core_nat.c
  * links: optimizer/agent/way_watch.c optimizer/agent/live.c
  * links: optimizer/apply/pair.c tests/fakes/fleet.c
  */

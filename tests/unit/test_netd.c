@@ -74,6 +74,65 @@ the_initiator_has_the_endpoint(void **unused)
 	assert_int_equal(peer_of(NRT)->endpoint.family, 0);
 }
 
+/* The mesh file again, but hkg is behind NAT, too. */
+static void
+behind_nat(bool at_hub)
+{
+	static char text[4096];
+	const char *line = strstr(netd_mesh_text, "Endpoint = 35.241.112.61:51820\n");
+	size_t before = (size_t)(line - netd_mesh_text);
+
+	memcpy(text, netd_mesh_text, before);
+	(void)snprintf(text + before, sizeof(text) - before, "%s",
+	    strchr(line, '\n') + 1); /* fits */
+	w.mesh_text = text;
+	w.at_hub = at_hub;
+	assert_int_equal(netd_restart(), 0);
+	assert_int_equal(netd_hello(), 0);
+}
+
+static void
+reflectors_carry_nothing(void **unused)
+{
+	uint64_t before;
+
+	(void)unused;
+	assert_int_equal(netd_ask(NETD_REFLECT, DUB, NETD_NONE), -EPERM);
+	behind_nat(false);
+	assert_int_equal(netd_ask(NETD_REFLECT, DUB, NETD_NONE), 0);
+	assert_int_equal(peer_of(DUB)->n_allowed, 0);
+	assert_int_equal(peer_of(DUB)->keepalive_s, STEPS_KEEPALIVE_S);
+	assert_int_equal(peer_of(DUB)->endpoint.b[0], 54);
+	assert_int_equal(peer_of(DUB)->port, 51821);
+	before = fake_changes();
+	assert_int_equal(netd_ask(NETD_REFLECT, DUB, NETD_NONE), 0);
+	netd_wait(60);
+	assert_int_equal(fake_changes(), before);
+	assert_int_equal(netd_ask(NETD_STATE, NETD_NONE, NETD_NONE), 0);
+	assert_true(w.told[DUB]);
+	assert_int_equal(w.node[DUB].path, NETD_HUB);
+	assert_int_equal(w.node[DUB].flags, 0);
+}
+
+static void
+hub_has_a_reflector_for_each(void **unused)
+{
+	(void)unused;
+	behind_nat(true);
+	assert_int_equal(netd_ask(NETD_REFLECT, SIN, NETD_NONE), -EPERM);
+	assert_int_equal(netd_ask(NETD_REFLECT, NRT, NETD_NONE), 0);
+	assert_int_equal(netd_ask(NETD_REFLECT, HKG, NETD_NONE), 0);
+	assert_int_equal(peer_of(NRT)->n_allowed, 0);
+	assert_int_equal(peer_of(NRT)->keepalive_s, 0);
+	assert_int_equal(peer_of(NRT)->endpoint.family, 0);
+	netd_wait(60);
+	assert_int_equal(netd_restart(), 0);
+	assert_int_equal(netd_hello(), 0);
+	assert_int_equal(netd_ask(NETD_STATE, NETD_NONE, NETD_NONE), 0);
+	assert_int_equal(w.node[NRT].flags, 0);
+	assert_int_equal(w.node[NRT].peer, NETD_DIFFERS);
+}
+
 static void
 nothing_twice(void **unused)
 {
@@ -324,6 +383,8 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		T(a_pair_goes_direct_and_back),
 		T(the_initiator_has_the_endpoint),
+		T(reflectors_carry_nothing),
+		T(hub_has_a_reflector_for_each),
 		T(nothing_twice),
 		T(a_lease_ends_by_itself),
 		T(two_changes_in_ten_minutes),

@@ -123,6 +123,40 @@ the_way_back_is_never_closed(void **unused)
 	}
 }
 
+/* Between the hub and one that has no Endpoint; nrt has none. */
+static void
+reflectors(void **unused)
+{
+	size_t hub = mesh->hub;
+
+	(void)unused;
+	for (int at_hub = 0; at_hub < 2; at_hub++) {
+		allow(NETD_REFLECT);
+		facts.self = at_hub ? hub : NRT;
+		req.node = (uint32_t)(at_hub ? NRT : hub);
+		assert_int_equal(judge(), 0);
+		facts.freeze = true;
+		assert_int_equal(judge(), -EROFS);
+		facts.freeze = false;
+		facts.greeted = false;
+		assert_int_equal(judge(), -ESTALE);
+	}
+	allow(NETD_REFLECT);
+	facts.self = NRT;
+	req.node = (uint32_t)mesh->n_nodes;
+	assert_int_equal(judge(), -EINVAL);
+	req.node = HKG; /* two of the same kind have nothing to show each other */
+	assert_int_equal(judge(), -EPERM);
+	facts.self = hub;
+	req.node = (uint32_t)hub;
+	assert_int_equal(judge(), -EPERM);
+	req.node = HKG; /* has an Endpoint */
+	assert_int_equal(judge(), -EPERM);
+	facts.self = HKG;
+	req.node = (uint32_t)hub;
+	assert_int_equal(judge(), -EPERM);
+}
+
 static void
 what_stands_against_every_change(void **unused)
 {
@@ -459,6 +493,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_right_is_allowed),
 		cmocka_unit_test(the_way_back_is_never_closed),
+		cmocka_unit_test(reflectors),
 		cmocka_unit_test(what_stands_against_every_change),
 		cmocka_unit_test(nodes_that_are_never_touched),
 		cmocka_unit_test(relays_are_those_of_the_roster),

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who starts which tunnel, whose NAT is to be opened at this moment, and the peers by
+ * which the hub sees where nodes behind NAT are.
+ */
+#include "optimizer/agent/core_state.h"
+
+#define TELL_NS	   (30 * NS_PER_S) /* between two words about one node's endpoint */
+#define REFLECT_NS (60 * NS_PER_S) /* after netd refused */
+
+void
+core_nat_init(struct core *c, size_t node)
+{
+	const struct mesh *mesh = c->opts.mesh;
+	const struct mesh_node *self = &mesh->nodes[c->opts.self];
+	struct way *w = &c->ways[node];
+
+	w->starts = mesh_initiator(mesh, c->opts.self, node) == c->opts.self;
+	w->both_nat = !self->endpoint.host[0] && !mesh->nodes[node].endpoint.host[0];
+	/* The one that does not start is the one that must be reachable. */
+	w->listener = w->starts ? mesh->nodes[node].name : self->name;
+}
+
+bool
+core_punch(struct core *c, struct core_punch *out, struct mono now)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		struct way *w = &c->ways[i];
+		struct way_view v = core_state_view(c, w, now);
+
+		if (!core_state_is_way(c, i) || !way_nat_punches(w, &v))
+			continue;
+		way_nat_punched(w, now);
+		*out = (struct core_punch){ i, w->wish.hint, w->wish.hint_port };
+		return true;
+	}
+	return false;
+}
+
+bool
+core_nat_saw(struct core *c, size_t node, const struct way_seen *seen,
+    char at[ENDPOINT_TEXT_MAX])
+{
+	struct way *w = &c->ways[node];
+	struct endpoint ep = { .addr = seen->at, .port = seen->at_port };
+
+	if (c->opts.self != c->opts.mesh->hub || !seen->at.family ||
+	    seen->at_port == 0 || c->opts.mesh->nodes[node].endpoint.host[0])
+		return false;
+	if (w->told_port == seen->at_port && addr_equal(&w->told, &seen->at))
+		return false;
+	/* One that moves with every packet is of no use to anybody. */
+	if (w->told.family && mono_diff(c->now, w->punched) < TELL_NS)
+		return false;
+	w->told = seen->at;
+	w->told_port = seen->at_port;
+	w->punched = c->now;
+	addr_format(&ep.addr, ep.host);
+	endpoint_format(&ep, at);
+	return true;
+}
+
+static bool
+lacks_reflector(const struct core *c, size_t i)
+{
+	const struct mesh *mesh = c->opts.mesh;
+
+	if (c->opts.self == mesh->hub)
+		return i != mesh->hub && !mesh->nodes[i].endpoint.host[0] &&
+		       !c->ways[i].seen.there;
+	return i == mesh->hub && !mesh->nodes[c->opts.self].endpoint.host[0] &&
+	       !c->reflected;
+}
+
+bool
+core_nat_ask(struct core *c, struct core_ask *out, struct mono now)
+{
+	if (c->self.frozen || now.ns < c->reflect_at.ns || c->now.ns == 0)
+		return false;
+	for (size_t i = 0; i < c->n; i++) {
+		if (!lacks_reflector(c, i))
+			continue;
+		c->asked = (struct core_ask){ .verb = CORE_REFLECT,
+			.node = i,
+			.via = SIZE_MAX };
+		c->asking = true;
+		*out = c->asked;
+		return true;
+	}
+	return false;
+}
+
+void
+core_nat_told(struct core *c, int rc, struct mono now)
+{
+	if (rc < 0)
+		c->reflect_at = mono_add(now, REFLECT_NS);
+	else if (c->asked.node == c->opts.mesh->hub)
+		c->reflected = true;
+	else
+		c->ways[c->asked.node].seen.there = true;
+}

@@ -1,0 +1,188 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# shellcheck disable=SC2317 # functions are called by every
+#
+# Tunnels between nodes behind NAT, by the agents and a signed plan with hints.
+#
+#	[hkg]--NAT--router--+---------+--router--NAT--[nrt]     hkg-nrt 49 ms
+#	                    | network |
+#	     [dub] hub -----+---------+----- [sin]              sin has an Endpoint
+#
+# A NAT keeps the port of its masquerade ("default") or takes another for each
+# destination ("random"), and drops or takes what comes to itself from outside. The
+# routers are there as anywhere: a datagram with a TTL of 2 must not reach the other NAT.
+# Timeout: 900
+
+. "$(dirname "$0")/lib.sh"
+. "$LAB_DIR/agents.sh"
+
+need meshopt meshopt-agent meshopt-collector seal
+lab_mesh "$DATA/mesh.conf" dub hkg nrt sin
+sed -i "/^Endpoint = ${UNDER[nrt]}:/d; /^Endpoint = ${UNDER[hkg]}:/d" "$MESH"
+agents_key
+lab_net "$DATA/rtt.csv"
+
+# In place of its own address on the network, a node gets a private one behind two hops.
+router() {	# router NODE NUMBER
+	must ip netns add "isp.$1"
+	must ip -n "$1" link set eth0 netns "isp.$1"
+	must n "isp.$1" sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.eth0.proxy_arp=1 \
+	    net.ipv4.neigh.eth0.proxy_delay=0
+	must ip -n "isp.$1" -batch - <<-END
+		addr add 192.0.2.$((100 + $2))/24 dev eth0
+		link set eth0 up
+	END
+}
+
+# A NAT that remembers nothing of the one before it.
+nat() {		# nat NODE MODE INPUT
+	local node=$1 flag=$2
+	[ "$flag" != default ] || flag=
+	if ip -n "nat.$node" link del wan 2>/dev/null; then
+		must ip -n "nat.$node" link del lan
+		must ip netns del "nat.$node"
+	fi
+	must ip netns add "nat.$node"
+	must ip link add cust netns "isp.$node" type veth peer name wan netns "nat.$node"
+	must ip link add lan netns "nat.$node" type veth peer name eth0 netns "$node"
+	must n "nat.$node" sysctl -qw net.ipv4.ip_forward=1
+	must ip -n "isp.$node" -batch - <<-END
+		addr add 169.254.1.1/32 dev cust
+		link set cust up
+		route add ${UNDER[$node]}/32 dev cust
+	END
+	must ip -n "nat.$node" -batch - <<-END
+		link set lo up
+		addr add ${UNDER[$node]}/32 dev wan
+		link set wan up
+		route add 169.254.1.1 dev wan
+		route add default via 169.254.1.1 src ${UNDER[$node]}
+		addr add 10.99.0.1/24 dev lan
+		link set lan up
+	END
+	must ip -n "$node" -batch - <<-END
+		addr add 10.99.0.2/24 dev eth0
+		link set eth0 up
+		route add default via 10.99.0.1
+	END
+	must n "nat.$node" nft -f - <<-END
+		table ip nat {
+			chain out {
+				type nat hook postrouting priority 100;
+				oifname "wan" masquerade $flag
+			}
+		}
+		table ip filter {
+			chain in {
+				type filter hook input priority 0;
+				iifname "wan" ct state new $3
+			}
+		}
+	END
+}
+
+router hkg 2
+router nrt 3
+nat hkg default drop
+nat nrt default drop
+lab_wg
+lab_ready
+bg collector "$HUB" meshopt-collector --mesh "$MESH" --db "$TMP/collector.db"
+n "$HUB" wg showconf wg0 >"$TMP/wg0.before"
+agent "$HUB"
+
+put() {		# put FILE: as the publisher does
+	# shellcheck disable=SC2016 # is for the inner shell
+	n "$HUB" bash -c 'exec 3<>"/dev/tcp/$1/8650" || exit
+		printf "PUT /api/v1/plan HTTP/1.1\r\nHost: c\r\nConnection: close\r\n" >&3
+		printf "Content-Type: application/vnd.meshopt.plan\r\n" >&3
+		printf "Content-Length: %d\r\n\r\n" "$(stat -c %s "$2")" >&3
+		cat "$2" >&3
+		read -r -t 20 _ status _ <&3
+		echo "$status"' - "${ADDR[$HUB]}" "$1"
+}
+epoch=0
+publish() {	# publish [PEER MS HUB-MS HINT...]: hkg to PEER, with "NODE=ADDRESS:PORT"
+	local hints=() hint route=
+	[ $# = 0 ] || route="{\"a\": \"hkg\", \"b\": \"$1\", \"path\": \"direct\", \"ms\": $2, \"hub_ms\": $3}"
+	epoch=$((epoch + 1))
+	for hint in "${@:4}"; do
+		hints+=("{\"node\": \"${hint%%=*}\", \"endpoint\": \"${hint#*=}\"}")
+	done
+	printf '{"mesh": "edgeproxy", "epoch": %d, "issued": "%s", "ttl_s": 900, "hints": [%s], "tunnels": [], "routes": [%s]}' \
+	    "$epoch" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$(IFS=,; echo "${hints[*]}")" \
+	    "$route" >"$TMP/payload"
+	seal "$TMP/plan.key" <"$TMP/payload" >"$TMP/sealed" || die "seal"
+	answer=$(put "$TMP/sealed")
+	[ "$answer" = 204 ] || die "plan $epoch: $answer"
+}
+
+shaken() {	# shaken NODE PEER
+	n "$1" wg show wgd0 latest-handshakes 2>/dev/null |
+	    awk -v key="${KEY[$2]}" '$1 == key && $2 > 0 { found = 1 } END { exit !found }'
+}
+both_shaken() { shaken hkg "$1" && shaken "$1" hkg; }
+
+fresh() {	# fresh PEER MODE-OF-HKG MODE-OF-PEER INPUT: NATs, and agents that know nothing
+	local node
+	for node in hkg nrt sin; do
+		[ -z "${lab_pid[agent-$node]-}" ] || agent_dies "$node"
+		ip -n "$node" link del wgd0 2>/dev/null
+		rm -rf "$TMP/state.$node" "$TMP/run.$node"
+	done
+	# Nothing is to be done before the case begins.
+	publish
+	nat hkg "$2" "$4"
+	nat nrt "${3/public/default}" "$4"
+	for node in hkg "$1"; do
+		wait_for 40 n "$node" ping -q -c 1 -W 2 "${ADDR[$HUB]}" || die "$node lost its hub"
+		agent "$node"
+	done
+	for node in hkg "$1"; do
+		every 0.5 20 test -s "$TMP/run.$node/agent.json" || die "no agent on $node"
+	done
+	sleep 8		# both have asked for a plan, and wait
+}
+up() {		# up WHAT PEER: within 2 s at both ends?
+	local since=$1
+	every 0.05 10 both_shaken "$2"
+	check_le "$3: a session at both ends after so many ms" $(($(now_ms) - since)) 2000
+}
+
+A=${UNDER[hkg]} B=${UNDER[nrt]}
+for input in drop accept; do
+	fresh nrt default default $input
+	since=$(now_ms)
+	publish nrt 49 492 "hkg=$A:51821" "nrt=$B:51821"
+	up "$since" nrt "default, default, $input"
+	check "default, default, $input: leased at both ends" every 1 30 both_are leased hkg nrt
+	check_near "default, default, $input: 49 ms" "$(ping_ms hkg "${ADDR[nrt]}" 3)" 49.1 2%
+done
+
+# The hub's agent says where it sees them.
+events() { n "$HUB" busybox wget -q -O - "http://${ADDR[$HUB]}:8650/api/v1/events?since=1h"; }
+seen() { events | tr '{' '\n' | grep '"kind": *"endpoint"' | grep "\"$1\"" | grep -q "$2"; }
+check "the hub sees hkg's NAT, and says so" every 1 40 seen hkg "$A:51821"
+check "the hub sees nrt's NAT, and says so" every 1 40 seen nrt "$B:51821"
+check_eq "its peers for that have no prefix" \
+    "$(n "$HUB" wg show wgd0 allowed-ips | awk '{ print $2 }' | sort -u)" "(none)"
+
+fresh nrt random random drop
+publish nrt 49 492 "hkg=$A:40001" "nrt=$B:40002"
+told() { grep -q "gives a new port to each destination" "$RES/agent-hkg.log" "$RES/agent-nrt.log"; }
+check "random, random, drop: the verdict" every 1 40 told
+check_eq "random, random, drop: no session" "$(both_shaken nrt && echo up)" ""
+check_near "random, random, drop: by the hub" "$(ping_ms hkg "${ADDR[nrt]}" 3)" 492 1%
+check_eq "random, random, drop: no route" "$(ip -n hkg -N route show proto 213 | wc -l)" 0
+
+for mode in random fully-random; do
+	fresh sin $mode public drop
+	since=$(now_ms)
+	publish sin 38 408
+	up "$since" sin "$mode, public"
+done
+n "$HUB" wg showconf wg0 >"$TMP/wg0.after"
+# Its peers' endpoints move with their NATs.
+check "wg0 of the hub is as it was" \
+    cmp <(grep -v Endpoint "$TMP/wg0.before") <(grep -v Endpoint "$TMP/wg0.after")
+finish
