@@ -63,6 +63,32 @@ feed_events(const char *text, size_t len, struct stage_events *out, struct err *
 }
 
 int
+feed_hints(const char *text, size_t len, const char *hub, struct hints *out,
+    struct err *err)
+{
+	json_t *o = parse(text, len, "events", err);
+	const json_t *list = json_object_get(o, "events"), *item;
+
+	if (!o)
+		return -EINVAL;
+	for (size_t i = 0; (item = json_array_get(list, i)); i++) {
+		const char *kind = json_string_value(json_object_get(item, "kind"));
+		const char *at = json_string_value(json_object_get(item, "at"));
+		const char *words = json_string_value(json_object_get(item, "text"));
+		char node[MESH_NAME_MAX], peer[MESH_NAME_MAX];
+		struct wall when;
+
+		if (kind && strcmp(kind, "endpoint") == 0 && at && words &&
+		    when_parse_rfc3339(at, &when) == 0 &&
+		    copy_name(item, "node", node) && copy_name(item, "peer", peer) &&
+		    strcmp(node, hub) == 0)
+			hints_learn(out, peer, words, when);
+	}
+	json_decref(o);
+	return 0;
+}
+
+int
 feed_nodes(const char *text, size_t len, struct feed_nodes *out, struct err *err)
 {
 	json_t *o = parse(text, len, "nodes", err);

@@ -7,12 +7,20 @@
 
 #include "common/err.h"
 #include "optimizer/decide/stage.h"
+#include "optimizer/hints.h"
 
 /*
  * The answer to GET /api/v1/events.  An event that is not about a pair is left out.
  * 0 or -EINVAL and err; *out is then empty.
  */
 int feed_events(const char *text, size_t len, struct stage_events *out,
+    struct err *err);
+
+/*
+ * Of the same answer: where the hub's agent saw nodes behind NAT.  What others say of
+ * it is left out.
+ */
+int feed_hints(const char *text, size_t len, const char *hub, struct hints *out,
     struct err *err);
 
 /* Of the answer to GET /api/v1/nodes: how many there are, and how many report. */

@@ -95,11 +95,15 @@ recall_plan(struct publish *p, const struct mesh *mesh, struct err *err)
 }
 
 static int
-recall_events(struct publish *p, struct err *err)
+recall_events(struct publish *p, const struct mesh *mesh, struct err *err)
 {
 	size_t len;
 	char *text = fetch(p->url, EVENTS_PATH, &len, err);
 	int rc = text ? feed_events(text, len, &p->events, err) : -EIO;
+
+	if (rc == 0)
+		rc = feed_hints(text, len, mesh->nodes[mesh->hub].name, &p->hints, err);
+	hints_carry(&p->hints, p->present);
 
 	free(text);
 	return rc;
@@ -207,9 +211,10 @@ publish_recall(struct publish *p, const struct mesh *mesh, struct instance *in,
 	if (rc == 0)
 		rc = recall_plan(p, mesh, err);
 	if (rc == 0)
-		rc = recall_events(p, err);
+		rc = recall_events(p, mesh, err);
 	if (rc < 0)
 		return rc;
+	hints_reach(&p->hints, in);
 	remember_pairs(p, in, now, &worse);
 	remember_tunnels(p, in, now);
 	off_hub = p->present ? p->present->n_routes : 0;
@@ -242,6 +247,7 @@ publish_send(struct publish *p, struct plan *target, struct wall now, struct sta
 	free(target->issue);
 	target->issue = issue;
 	stage_make(target, p->present, &p->events, issue->issued, out);
+	hints_write(&p->hints, target);
 	text = plan_to_json(target);
 	rc = signed_seal(&p->key, text, strlen(text), &sealed, &body.len);
 	free(text);
@@ -260,6 +266,7 @@ publish_fini(struct publish *p)
 	plan_free(p->present);
 	p->present = NULL;
 	stage_events_fini(&p->events);
+	hints_fini(&p->hints);
 	free(p->states);
 	p->states = NULL;
 	p->left_out = 0;

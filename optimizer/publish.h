@@ -10,6 +10,7 @@
 #include "common/signed.h"
 #include "optimizer/ask.h"
 #include "optimizer/decide/stage.h"
+#include "optimizer/hints.h"
 
 #define PUBLISH_KEY_PATH      "/etc/meshopt/plan.key"
 #define PUBLISH_TTL_S	      900
@@ -25,6 +26,7 @@ struct publish {
 	struct signed_key key;
 	struct plan *present; /* owned; NULL before the first */
 	struct stage_events events;
+	struct hints hints;
 	struct policy_state *states; /* owned; one a pair */
 	size_t left_out;
 };
