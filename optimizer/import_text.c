@@ -61,13 +61,16 @@ import_file_name(const char *path, char out[MESH_NAME_MAX])
 	return mesh_name_ok(out);
 }
 
+/*
+ * Strictly shorter than what a spoke owns, since it is the way back when the longer one
+ * is gone; what the files say of the hub itself is covered as it is.
+ */
 static void
-widen(struct prefix *p, const struct prefix *by)
+widen(struct prefix *p, const struct prefix *by, bool strictly)
 {
 	if (by->addr.family != p->addr.family)
 		return;
-	/* Strictly shorter: it is the way back when the longer one is gone. */
-	while (p->len > 0 && (!prefix_covers(p, by) || p->len >= by->len))
+	while (p->len > 0 && (!prefix_covers(p, by) || (strictly && p->len >= by->len)))
 		p->len--;
 	*p = prefix_masked(p);
 }
@@ -85,7 +88,7 @@ import_overlay(const struct import *im, struct prefix *out)
 			if (!any)
 				*out = x->claims[j];
 			any = true;
-			widen(out, &x->claims[j]);
+			widen(out, &x->claims[j], i != im->hub);
 		}
 		if (!x->own || !x->own->w.n_address)
 			continue;
@@ -94,7 +97,7 @@ import_overlay(const struct import *im, struct prefix *out)
 		if (!any)
 			*out = host;
 		any = true;
-		widen(out, &host);
+		widen(out, &host, true);
 	}
 	return any;
 }

@@ -99,6 +99,9 @@ stdout_has "# TODO Endpoint" "the endpoint is asked for, not made up"
 run meshopt import dub=dub.conf
 stdout_has "AllowedIPs = 10.50.0.0/21" "the least prefix that covers all is the hub's"
 stdout_has "# TODO Endpoint" "the hub's endpoint is asked for"
+sed 's|^AllowedIPs = 10.50.0.1/32.*|AllowedIPs = 10.50.0.0/16|' hkg.conf >wide.conf
+run meshopt import dub=dub.conf hkg=wide.conf
+stdout_has "AllowedIPs = 10.50.0.0/16" "where the spokes have a wider one, that"
 run meshopt import dub=dub.conf also=dub.conf
 status 1 "one node twice"
 stderr_has "both have its key" "and why"
