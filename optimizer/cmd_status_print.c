@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "optimizer/cmd_status_agent.h"
 #include "optimizer/table.h"
 
 #define CELL 64
@@ -125,6 +126,7 @@ cmd_status_print_text(const struct status *st)
 	    st->has_rtt
 		? "<node|<path|<endpoint|handshake|received|sent|hub ms|direct ms"
 		: "<node|<path|<endpoint|handshake|received|sent");
+	json_t *agent = cmd_status_agent_load(CMD_STATUS_AGENT_PATH, self->name);
 	size_t n = 0;
 
 	printf("%s (%s)", self->name, mesh_role_name(self->role));
@@ -136,6 +138,8 @@ cmd_status_print_text(const struct status *st)
 		print_row(st, &st->rows[i], t);
 	table_print(t, stdout);
 	table_free(t);
+	cmd_status_agent_print(agent, st->state->now, stdout);
+	json_decref(agent);
 	(void)status_drift(st, print_drift, &n); /* it counts itself */
 }
 
@@ -230,7 +234,7 @@ cmd_status_print_json(const struct status *st)
 	json_object_set_new(top, "mesh", json_string(mesh->name));
 	json_object_set_new(top, "node", json_string(mesh->nodes[st->self].name));
 	json_object_set_new(top, "agent",
-	    json_null()); /* its own state, once it runs */
+	    cmd_status_agent_load(CMD_STATUS_AGENT_PATH, mesh->nodes[st->self].name));
 	json_object_set_new(top, "interfaces", links);
 	json_object_set_new(top, "nodes", rows);
 	json_object_set_new(top, "drift", drift);
