@@ -22,7 +22,7 @@ zlib1g-dev
 libmicrohttpd-dev libcurl4-openssl-dev libsqlite3-dev libsodium-dev libpq-dev"
 deb="debhelper dpkg-dev fakeroot lintian"
 check="libcmocka-dev clang libclang-rt-14-dev clang-format valgrind mandoc shellcheck curl git
-iproute2 procps sqlite3 util-linux tshark prometheus python3 python3-yaml postgresql wireguard-go wireguard-tools nftables systemd zsh
+iproute2 procps sqlite3 util-linux tshark prometheus python3 python3-yaml python3-jsonschema postgresql wireguard-go wireguard-tools nftables systemd zsh
 chromium chromium-driver python3-selenium $deb"
 bench="fping iproute2 util-linux nginx-light postgresql sqlite3 curl"
 
