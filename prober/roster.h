@@ -8,7 +8,7 @@
 #include "common/err.h"
 #include "common/mesh.h"
 #include "prober/engine.h"
-#include "prober/names.h"
+#include "common/names.h"
 #include "prober/target.h"
 
 struct roster {

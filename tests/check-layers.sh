@@ -67,7 +67,7 @@ for file in common/*.c prober/*.c collector/*.c optimizer/*.c optimizer/*/*.c; d
 	*/main.c | common/log.c | common/clock.c | common/mem.c | common/mesh.c) continue ;;
 	common/fib.c | common/pinger*.c | common/stamp_[krs]*.c | common/stepwatch.c | common/sdnotify.c) continue ;;
 	prober/loop.c | prober/upload.c | prober/engine*.c | prober/roster.c) continue ;;
-	prober/names.c | prober/stamping.c | prober/metrics.c | prober/options.c | prober/spool.c | prober/spool_dir.c) continue ;;
+	common/names.c | prober/stamping.c | prober/metrics.c | prober/options.c | prober/spool.c | prober/spool_dir.c) continue ;;
 	collector/http*.c | collector/store.c | collector/store_*.c | collector/writer.c | collector/reader.c | collector/answer.c | collector/listen.c) continue ;;
 	collector/api*.c | collector/options.c | collector/roster.c) continue ;;
 	optimizer/cmd_*.c | optimizer/fetch.c | optimizer/input.c | optimizer/matrix_csv.c) continue ;;

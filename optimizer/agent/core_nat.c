@@ -17,6 +17,8 @@ core_nat_init(struct core *c, size_t node)
 
 	w->starts = mesh_initiator(mesh, c->opts.self, node) == c->opts.self;
 	w->both_nat = !self->endpoint.host[0] && !mesh->nodes[node].endpoint.host[0];
+	w->named = mesh->nodes[node].endpoint.host[0] &&
+		   !mesh->nodes[node].endpoint.addr.family;
 	/* The one that does not start is the one that must be reachable. */
 	w->listener = w->starts ? mesh->nodes[node].name : self->name;
 }

@@ -100,6 +100,7 @@ struct way {
 	size_t full_bytes;
 	bool starts;	 /* this end sends the first handshake */
 	bool both_nat;	 /* neither end has an Endpoint */
+	bool named;	 /* the far end's is a DNS name: the hint is what it says now */
 	bool by_overlay; /* the far end can be asked by its overlay address (IPv4) */
 
 	struct way_wish wish;

@@ -11,7 +11,7 @@
 static inline bool
 way_core_hint_moved(const struct way *w)
 {
-	return w->both_nat && w->wish.hint.family &&
+	return (w->both_nat || w->named) && w->wish.hint.family &&
 	       (w->told_port != w->wish.hint_port ||
 		   !addr_equal(&w->told, &w->wish.hint));
 }

@@ -58,7 +58,7 @@ way_nat_want(struct way *w, const struct way_wish *wish, bool other, struct mono
 bool
 way_nat_again(const struct way *w, const struct way_view *v)
 {
-	return w->starts && hinted(w) && way_core_hint_moved(w) &&
+	return w->starts && (hinted(w) || w->named) && way_core_hint_moved(w) &&
 	       !way_core_shaken(w, v->now) && !way_nat_waits(w, v);
 }
 

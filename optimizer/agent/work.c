@@ -12,6 +12,7 @@
 #include "common/mem.h"
 #include "optimizer/agent/aim.h"
 #include "optimizer/agent/asker.h"
+#include "optimizer/agent/named.h"
 #include "optimizer/agent/punch.h"
 #include "optimizer/agent/roster.h"
 
@@ -24,6 +25,7 @@ struct work {
 	struct asker asker;
 	struct aim aim;
 	struct follow follow;
+	struct names *names; /* endpoints that are DNS names */
 	struct event_json *events;
 	struct err plan_text; /* why the newest plan is not followed */
 	struct mono fresh_until, greet_at, look_at;
@@ -83,6 +85,7 @@ wish(struct work *w)
 	struct mono now = clock_mono();
 
 	order_wishes(&w->follow.order, w->opts.self, n, wishes);
+	named_hint(w->names, w->opts.mesh, wishes);
 	w->fresh_until = mono_add(now, guard_fresh_ns(&w->follow.order, clock_wall()));
 	core_want(w->core, wishes, w->fresh_until, now);
 	free(wishes);
@@ -159,6 +162,8 @@ look_around(struct work *w, struct mono now)
 {
 	aim_look(&w->aim);
 	core_full_bytes(w->core, w->aim.full_bytes);
+	if (names_poll(w->names, now))
+		wish(w);
 	w->look_at = mono_add(now, LOOK_NS);
 }
 
@@ -244,6 +249,7 @@ adopt(struct work *w, struct mesh *mesh, size_t self)
 	if (follow_reload(&w->follow, mesh, &err) < 0)
 		log_warnx("%s: waiting for another plan", err.text);
 	mesh_free(old);
+	named_want(w->names, w->opts.mesh);
 	wish(w);
 }
 
@@ -314,6 +320,8 @@ work_new(const struct work_opts *opts)
 	if (follow_load(&w->follow, opts->mesh, opts->state_dir, &err) < 0)
 		log_warnx("%s; the paths stay as they are until a plan comes",
 		    err.text);
+	w->names = names_new();
+	named_want(w->names, w->opts.mesh);
 	wish(w);
 	return w;
 }
@@ -324,6 +332,7 @@ work_free(struct work *w)
 	if (!w)
 		return;
 	event_json_free(w->events);
+	names_free(w->names);
 	follow_fini(&w->follow);
 	core_free(w->core);
 	asker_fini(&w->asker);

@@ -5,7 +5,7 @@
 # The agent and netd on kernel WireGuard, as daemons, and what they rely on failing.
 #
 #	           49 ms
-#	  [hkg] ----------- [nrt]       wgd0, as a signed plan says; nrt has no Endpoint
+#	  [hkg] ----------- [nrt]       wgd0, as a signed plan says; nrt has no Endpoint, hkg's is a name
 #	     \               /
 #	 205 ms \         / 287 ms
 #	          [dub]                 wg0: 492 ms; serves the plan as a file
@@ -20,6 +20,13 @@ need meshopt meshopt-agent seal
 : "${TRIALS:=3}"
 lab_mesh "$DATA/mesh.conf" dub hkg nrt
 sed -i "/^Endpoint = ${UNDER[nrt]}:/d" "$MESH"
+# nrt, which starts, finds hkg by its name.
+printf '127.0.0.1 localhost\n%s hkg.example.net\n' "${UNDER[hkg]}" >"$TMP/hosts"
+echo 'hosts: files' >"$TMP/nsswitch"
+touch /etc/hosts /etc/nsswitch.conf 2>/dev/null
+must mount --bind "$TMP/hosts" /etc/hosts
+must mount --bind "$TMP/nsswitch" /etc/nsswitch.conf
+sed -i "s/^Endpoint = ${UNDER[hkg]}:/Endpoint = hkg.example.net:/" "$MESH"
 agents_key
 lab_net "$DATA/rtt.csv"
 lab_wg

@@ -185,6 +185,8 @@ make_base() {
 		[ -e "$root/bin/$applet" ] || ln -s busybox "$root/bin/$applet"
 	done
 	put_libraries "$root" "${paths[@]}"
+	# The C library loads it when a thread ends, and getaddrinfo_a(3) has threads.
+	cp -L /lib/x86_64-linux-gnu/libgcc_s.so.1 "$root/lib/x86_64-linux-gnu/"
 	put_modules "$root"
 	cp "$lab/init" "$root/init"
 	chmod 0755 "$root/init"

@@ -128,6 +128,44 @@ both_open_their_nat_and_one_starts(void **unused)
 	assert_true(!punched && staged);
 }
 
+/* What the name of the far end says from now on. */
+static void
+resolve(const char *addr)
+{
+	assert_int_equal(addr_parse(addr, &wishes[peer].hint), 0);
+	wishes[peer].hint_port = 51821;
+	core_want(core, wishes, mono_add(now, 900 * NS_PER_S), now);
+}
+
+static void
+a_name_is_followed_when_the_session_is_dead(void **unused)
+{
+	struct endpoint *sin = &mesh->nodes[mesh_find(mesh, "sin")].endpoint;
+	const struct endpoint literal = *sin;
+	bool punched, staged;
+
+	(void)unused;
+	*sin = (struct endpoint){ .host = "sin.example", .port = 51820 };
+	begin("hkg", "sin", 0, 0);
+	after(WAY_LEAD_NS, &punched, &staged);
+	assert_true(staged); /* without an address yet */
+	resolve("198.51.100.9");
+	after(WAY_LEAD_NS, &punched, &staged);
+	assert_true(staged && !punched);
+	after(WAY_LEAD_NS, &punched, &staged);
+	assert_false(staged);
+	seen[peer].handshake_age_ns = 0;
+	look();
+	resolve("198.51.100.10");
+	after(WAY_LEAD_NS, &punched, &staged);
+	assert_false(staged); /* it is heard from where it was */
+	seen[peer].handshake_age_ns = 200 * NS_PER_S;
+	look();
+	after(0, &punched, &staged);
+	assert_true(staged);
+	*sin = literal;
+}
+
 static void
 waiting_keeps_the_nat_open_until_the_handshake(void **unused)
 {
@@ -359,6 +397,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_open_their_nat_and_one_starts),
+		cmocka_unit_test(a_name_is_followed_when_the_session_is_dead),
 		cmocka_unit_test(waiting_keeps_the_nat_open_until_the_handshake),
 		cmocka_unit_test(another_hint_is_punched_and_told_again),
 		cmocka_unit_test(nothing_is_punched_without_need),

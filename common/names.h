@@ -4,8 +4,8 @@
  * name that cannot be found any more keeps its last address: DNS is down more often
  * than a host moves.
  */
-#ifndef PROBER_NAMES_H
-#define PROBER_NAMES_H
+#ifndef COMMON_NAMES_H
+#define COMMON_NAMES_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -4,7 +4,7 @@
  * asked for results rather than let it call us.  Its request must not move and lives
  * until it is done, so each is an allocation of its own.
  */
-#include "prober/names.h"
+#include "common/names.h"
 
 #include <errno.h>
 #include <netdb.h>
