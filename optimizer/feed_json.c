@@ -58,6 +58,7 @@ feed_events(const char *text, size_t len, struct stage_events *out, struct err *
 		e->kind = stage_kind_parse(kind);
 		out->n++;
 	}
+	stage_events_settle(out);
 	json_decref(o);
 	return 0;
 }

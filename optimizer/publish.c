@@ -127,20 +127,6 @@ check_reporting(struct publish *p, struct err *err)
 	    nodes.reporting, nodes.all, PUBLISH_REPORTING_PCT);
 }
 
-/* What the plan in force says of this pair, or NULL: by the hub. */
-static const struct plan_route *
-in_force(const struct plan *present, const char *a, const char *b)
-{
-	for (size_t i = 0; present && i < present->n_routes; i++) {
-		const struct plan_route *r = &present->routes[i];
-
-		if (r->path != PLAN_HUB && !strcmp(present->names[r->a], a) &&
-		    !strcmp(present->names[r->b], b))
-			return r;
-	}
-	return NULL;
-}
-
 /* Memory for the pairs, and in `worse` how many are slower than they were promised. */
 static void
 remember_pairs(struct publish *p, struct instance *in, struct wall now, size_t *worse)
@@ -149,7 +135,7 @@ remember_pairs(struct publish *p, struct instance *in, struct wall now, size_t *
 	for (size_t i = 0; i < in->n_pairs; i++) {
 		struct pair *pair = &in->pairs[i];
 		const char *a = in->nodes[pair->a].name, *b = in->nodes[pair->b].name;
-		const struct plan_route *r = in_force(p->present, a, b);
+		const struct plan_route *r = plan_route_off_hub(p->present, a, b);
 		struct wall since = r ? r->since : (struct wall){ 0 };
 
 		pair->present = r && r->path == PLAN_DIRECT;
@@ -177,7 +163,7 @@ remember_tunnels(struct publish *p, struct instance *in, struct wall now)
 	for (size_t i = 0; in->tunnels && i < in->n_tunnels; i++) {
 		struct tunnel *t = &in->tunnels[i];
 		const char *a = in->nodes[t->a].name, *b = in->nodes[t->b].name;
-		const struct plan_route *r = in_force(p->present, a, b);
+		const struct plan_route *r = plan_route_off_hub(p->present, a, b);
 
 		t->present = r && r->path == PLAN_DIRECT;
 		if (stage_left_out(&p->events, a, b,

@@ -2,6 +2,7 @@
 #include "optimizer/decide/plan.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 int
 plan_tunnel_order(const void *x, const void *y)
@@ -71,4 +72,44 @@ plan_promise_us(const struct plan *plan, const struct plan_route *route)
 			return t->direct_us;
 	}
 	return route->us;
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+uint32_t
+plan_name(const struct plan *plan, const char *text)
+{
+	char(*found)[MESH_NAME_MAX] = NULL;
+
+	if (plan->n_names)
+		found =
+		    bsearch(text, plan->names, plan->n_names, MESH_NAME_MAX, by_name);
+	return found ? (uint32_t)(found - plan->names) : PLAN_NOBODY;
+}
+
+const struct plan_route *
+plan_route_off_hub(const struct plan *plan, const char *a, const char *b)
+{
+	uint32_t i = plan ? plan_name(plan, a) : PLAN_NOBODY;
+	uint32_t j = plan ? plan_name(plan, b) : PLAN_NOBODY;
+	size_t lo = 0, hi = plan ? plan->n_routes : 0;
+
+	if (i == PLAN_NOBODY || j == PLAN_NOBODY)
+		return NULL;
+	while (lo < hi) { /* by (a, b), and names are sorted */
+		size_t mid = (lo + hi) / 2;
+		const struct plan_route *r = &plan->routes[mid];
+
+		if (r->a == i && r->b == j)
+			return r->path == PLAN_HUB ? NULL : r;
+		if (r->a < i || (r->a == i && r->b < j))
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return NULL;
 }

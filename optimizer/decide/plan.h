@@ -141,6 +141,17 @@ struct plan {
 	struct plan_issue *issue; /* owned; NULL for a plan that was not published */
 };
 
+#define PLAN_NOBODY UINT32_MAX
+
+/* Index into names, or PLAN_NOBODY. */
+uint32_t plan_name(const struct plan *plan, const char *text);
+/*
+ * The route between these two, a before b in the alphabet, or NULL: by the hub.  plan
+ * may be NULL; its routes are sorted.
+ */
+const struct plan_route *plan_route_off_hub(const struct plan *plan, const char *a,
+    const char *b);
+
 /* For qsort() and bsearch() of routes: by (a, b). */
 int plan_route_order(const void *x, const void *y);
 /* For qsort: by falling value, then saving, then name; drops last. */

@@ -75,15 +75,10 @@ unique_names(struct plan *plan)
 static int
 name_index(const struct reader *r, const char *name, uint32_t *out)
 {
-	char(*found)[MESH_NAME_MAX] = NULL;
-
-	if (r->plan->n_names)
-		found = bsearch(name, r->plan->names, r->plan->n_names,
-		    sizeof(*r->plan->names), by_name);
-	if (!found)
+	*out = plan_name(r->plan, name);
+	if (*out == PLAN_NOBODY)
 		return err_set(r->err, "%s[%zu]: %s is no end of any route or tunnel",
 		    r->what, r->index, name);
-	*out = (uint32_t)(found - r->plan->names);
 	return 0;
 }
 

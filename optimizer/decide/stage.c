@@ -10,49 +10,6 @@
 
 #include "common/mem.h"
 
-static int
-by_name(const void *a, const void *b)
-{
-	return strcmp(a, b);
-}
-
-#define NOBODY UINT32_MAX
-
-static uint32_t
-name_index(const struct plan *plan, const char *text)
-{
-	char(*found)[MESH_NAME_MAX] = NULL;
-
-	if (plan->n_names)
-		found =
-		    bsearch(text, plan->names, plan->n_names, MESH_NAME_MAX, by_name);
-	return found ? (uint32_t)(found - plan->names) : NOBODY;
-}
-
-/* The route of this pair, a before b, or NULL: by the hub. */
-static const struct plan_route *
-find_route(const struct plan *plan, const char *a, const char *b)
-{
-	uint32_t i = plan ? name_index(plan, a) : NOBODY;
-	uint32_t j = plan ? name_index(plan, b) : NOBODY;
-	size_t lo = 0, hi = plan ? plan->n_routes : 0;
-
-	if (i == NOBODY || j == NOBODY)
-		return NULL;
-	while (lo < hi) { /* by (a, b), and names are sorted */
-		size_t mid = (lo + hi) / 2;
-		const struct plan_route *r = &plan->routes[mid];
-
-		if (r->a == i && r->b == j)
-			return r->path == PLAN_HUB ? NULL : r;
-		if (r->a < i || (r->a == i && r->b < j))
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return NULL;
-}
-
 /* What one stage works with. */
 struct maker {
 	struct plan *target;
@@ -71,7 +28,7 @@ name(const struct maker *m, uint32_t i)
 static const struct plan_route *
 present_route(const struct maker *m, const struct plan_route *r)
 {
-	return find_route(m->present, name(m, r->a), name(m, r->b));
+	return plan_route_off_hub(m->present, name(m, r->a), name(m, r->b));
 }
 
 static bool
@@ -100,7 +57,8 @@ static bool
 stands(const struct maker *m, const char *a, const char *b)
 {
 	bool swap = strcmp(a, b) > 0;
-	const struct plan_route *r = find_route(m->present, swap ? b : a, swap ? a : b);
+	const struct plan_route *r =
+	    plan_route_off_hub(m->present, swap ? b : a, swap ? a : b);
 
 	return r && r->path == PLAN_DIRECT && judge(m, r) == STAGE_GOOD;
 }
@@ -170,8 +128,8 @@ leave(const struct maker *m, struct plan_route *r, const struct plan_route *have
 	if (!have)
 		return;
 	if (have->path == PLAN_RELAY) {
-		via = name_index(m->target, m->present->names[have->via]);
-		if (via == NOBODY)
+		via = plan_name(m->target, m->present->names[have->via]);
+		if (via == PLAN_NOBODY)
 			return; /* its relay has left the mesh */
 		r->via = via;
 		r->fallback = PLAN_HUB;
@@ -304,7 +262,7 @@ mark_tunnels(const struct maker *m)
 
 		if (tunnel->state != PLAN_ADD)
 			continue;
-		r = find_route(t, name(m, tunnel->a), name(m, tunnel->b));
+		r = plan_route_off_hub(t, name(m, tunnel->a), name(m, tunnel->b));
 		if (!r || r->path != PLAN_DIRECT)
 			tunnel->state = PLAN_WAIT;
 	}

@@ -33,8 +33,10 @@ struct stage_event {
 	char node[MESH_NAME_MAX], peer[MESH_NAME_MAX];
 	enum stage_kind kind;
 	struct wall at;
+	size_t order; /* stage_events_settle()'s own */
 };
 
+/* What is asked of them is asked of settled ones. */
 struct stage_events {
 	struct stage_event *event; /* owned */
 	size_t n;
@@ -43,6 +45,11 @@ struct stage_events {
 /* "staged", "direct", "demoted", "refused"; STAGE_OTHER for anything else. */
 enum stage_kind stage_kind_parse(const char *text);
 void stage_events_fini(struct stage_events *events);
+/*
+ * Keep the last word of each node about each other one, to be found by their names; of
+ * two at the same time the later in the list.
+ */
+void stage_events_settle(struct stage_events *events);
 
 enum stage_verdict { STAGE_UNHEARD, STAGE_GOOD, STAGE_BAD };
 

@@ -2,6 +2,7 @@
 /*
  * The judging half of stage.h: from what agents have said to a verdict on a pair.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,20 +28,59 @@ stage_events_fini(struct stage_events *events)
 	*events = (struct stage_events){ 0 };
 }
 
+static int
+by_names(const void *x, const void *y)
+{
+	const struct stage_event *p = x, *q = y;
+	int order = strcmp(p->node, q->node);
+
+	return order ? order : strcmp(p->peer, q->peer);
+}
+
+static int
+by_names_and_time(const void *x, const void *y)
+{
+	const struct stage_event *p = x, *q = y;
+	int order = by_names(p, q);
+
+	if (order)
+		return order;
+	if (p->at.ns != q->at.ns)
+		return p->at.ns < q->at.ns ? -1 : 1;
+	return p->order < q->order ? -1 : p->order > q->order;
+}
+
+void
+stage_events_settle(struct stage_events *events)
+{
+	struct stage_event *e = events->event;
+	size_t n = 0, last = 0;
+
+	for (size_t i = 0; i < events->n; i++) {
+		e[i].order = i;
+		if (e[i].kind != STAGE_OTHER)
+			e[n++] = e[i];
+	}
+	if (n)
+		qsort(e, n, sizeof(*e), by_names_and_time);
+	for (size_t i = 0; i < n; i++) {
+		if (i + 1 == n || by_names(&e[i], &e[i + 1]) != 0)
+			e[last++] = e[i];
+	}
+	events->n = last;
+}
+
 /* What node said of peer last, or NULL. */
 static const struct stage_event *
 last_word(const struct stage_events *events, const char *node, const char *peer)
 {
-	const struct stage_event *last = NULL;
+	struct stage_event key;
 
-	for (size_t i = 0; i < events->n; i++) {
-		const struct stage_event *e = &events->event[i];
-
-		if (e->kind != STAGE_OTHER && strcmp(e->node, node) == 0 &&
-		    strcmp(e->peer, peer) == 0 && (!last || e->at.ns >= last->at.ns))
-			last = e;
-	}
-	return last;
+	if (events->n == 0)
+		return NULL;
+	(void)snprintf(key.node, sizeof(key.node), "%s", node); /* names fit */
+	(void)snprintf(key.peer, sizeof(key.peer), "%s", peer); /* likewise */
+	return bsearch(&key, events->event, events->n, sizeof(key), by_names);
 }
 
 static bool

@@ -97,15 +97,19 @@ static void
 say(struct stage_events *events, const char *node, const char *peer,
     enum stage_kind kind)
 {
+	static int64_t said; /* before this, in this test */
 	struct stage_event *e;
+
+	if (events->n == 0)
+		said = 0;
 
 	events->event = mem_grow(events->event, events->n + 1, sizeof(*events->event));
 	e = &events->event[events->n];
-	*e = (struct stage_event){ .kind = kind,
-		.at = { T0 + (int64_t)events->n * NS_PER_S } };
+	*e = (struct stage_event){ .kind = kind, .at = { T0 + said++ * NS_PER_S } };
 	(void)snprintf(e->node, sizeof(e->node), "%s", node);
 	(void)snprintf(e->peer, sizeof(e->peer), "%s", peer);
 	events->n++;
+	stage_events_settle(events);
 }
 
 /* Both ends of everything in force. */
