@@ -3,7 +3,6 @@
  * meshopt ping: how are the peers, now, by their overlay and their public addresses?
  */
 #include <errno.h>
-#include <ifaddrs.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/mesh_self.h"
 #include "common/num.h"
 #include "common/opts.h"
 #include "common/stamp_key.h"
@@ -26,7 +26,6 @@
 #define INTERVAL_MIN_NS	  (10 * NS_PER_MS)
 #define TIMEOUT_NS	  (2 * NS_PER_S)
 #define TIMEOUT_MAX_NS	  (60 * NS_PER_S)
-#define ADDRS_MAX	  256 /* of this machine's own that are looked at */
 #define PROGRESS_EVERY_NS (100 * NS_PER_MS)
 
 struct options {
@@ -132,17 +131,9 @@ add_node(struct list *l, const struct options *o, const struct mesh_node *node)
 static size_t
 find_self(const struct mesh *mesh)
 {
-	struct addr addrs[ADDRS_MAX];
-	struct ifaddrs *list = NULL;
-	size_t n = 0, self;
+	size_t self;
 
-	if (getifaddrs(&list) < 0)
-		return SIZE_MAX;
-	for (struct ifaddrs *i = list; i && n < ADDRS_MAX; i = i->ifa_next)
-		if (i->ifa_addr && addr_from_sockaddr(i->ifa_addr, &addrs[n]))
-			n++;
-	freeifaddrs(list);
-	return mesh_find_self(mesh, addrs, n, &self, NULL) < 0 ? SIZE_MAX : self;
+	return mesh_self(mesh, NULL, &self, NULL) < 0 ? SIZE_MAX : self;
 }
 
 /* Arguments that are addresses need no mesh file. */

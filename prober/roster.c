@@ -1,39 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "prober/roster.h"
 
-#include <errno.h>
-#include <ifaddrs.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "common/mem.h"
-
-#define ADDRS_MAX 256 /* of this machine's own that are looked at */
-
-/* The index of this machine's node. */
-static int
-find_self(const struct mesh *mesh, const char *node, size_t *self, struct err *err)
-{
-	struct addr addrs[ADDRS_MAX];
-	struct ifaddrs *list = NULL;
-	size_t n = 0;
-
-	if (node) {
-		*self = mesh_find(mesh, node);
-		if (*self == SIZE_MAX)
-			return err_code(err, ENOENT,
-			    "--node %s: mesh %s has no such node", node, mesh->name);
-		return 0;
-	}
-	if (getifaddrs(&list) < 0)
-		return err_code(err, errno, "own addresses: %s; give --node NAME",
-		    strerror(errno));
-	for (struct ifaddrs *i = list; i && n < ADDRS_MAX; i = i->ifa_next)
-		if (i->ifa_addr && addr_from_sockaddr(i->ifa_addr, &addrs[n]))
-			n++;
-	freeifaddrs(list);
-	return mesh_find_self(mesh, addrs, n, self, err);
-}
+#include "common/mesh_self.h"
 
 void
 roster_free(struct roster *r)
@@ -49,7 +20,7 @@ roster_load(struct roster *r, const char *path, const char *node, struct err *er
 	int rc = mesh_load(path, &r->mesh, err);
 
 	if (rc == 0)
-		rc = find_self(r->mesh, node, &r->view.self, err);
+		rc = mesh_self(r->mesh, node, &r->view.self, err);
 	if (rc < 0) {
 		roster_free(r);
 		return rc;
