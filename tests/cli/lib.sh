@@ -77,4 +77,25 @@ in_namespace() {
 	exec unshare "-$flags" "$BASH" "$0"
 }
 
+# neighbour LINK...: a second network namespace, behind a veth pair of each of these names,
+# whose ends are up on both sides; `there CMD...` runs in it. It goes with this script.
+# shellcheck disable=SC2317 # called by wait_for
+neighbour() {
+	local link
+	elsewhere() {
+		[ "$(readlink /proc/self/ns/net)" != "$(readlink "/proc/$there_pid/ns/net")" ]
+	}
+	unshare -n sleep 300 &
+	there_pid=$!
+	wait_for 5 elsewhere || exit 1
+	for link; do
+		ip link add "$link" type veth peer name "$link" netns "$there_pid" || return 1
+	done
+	for link in lo "$@"; do
+		ip link set "$link" up
+		there ip link set "$link" up
+	done
+}
+there() { nsenter -t "$there_pid" -n "$@"; }
+
 finish() { exit $((failed > 0)); }

@@ -11,10 +11,6 @@ in_namespace nm
 
 AT=127.0.0.1:9101
 
-there() { nsenter -t "$there_pid" -n "$@"; }
-differs() {
-	[ "$(readlink /proc/self/ns/net)" != "$(readlink "/proc/$there_pid/ns/net")" ]
-}
 said() { grep -q -- "$1" "$TMP/err"; }
 metric() { curl -s "http://$AT/metrics" | awk -v name="$1" '$1 == name { print $2 }'; }
 # at_least NAME VALUE
@@ -174,14 +170,7 @@ test_dscp_and_source() {
 	wait $shark 2>/dev/null
 }
 
-ip link set lo up
-unshare -n sleep 300 &
-there_pid=$!
-wait_for 5 differs || exit 1
-ip link add wg0 type veth peer name wg0 netns $there_pid
-there ip link set lo up
-ip link set wg0 up
-there ip link set wg0 up
+neighbour wg0
 ip addr add 10.50.5.1/16 dev wg0
 ip route add default dev wg0
 there ip addr add 10.50.0.1/16 dev wg0

@@ -9,21 +9,8 @@
 . "$(dirname "$0")/lib.sh"
 in_namespace nm
 
-there() { nsenter -t "$there_pid" -n "$@"; }
-
-differs() {
-	[ "$(readlink /proc/self/ns/net)" != "$(readlink "/proc/$there_pid/ns/net")" ]
-}
-
 network() {
-	ip link set lo up
-	unshare -n sleep 300 &
-	there_pid=$!
-	wait_for 5 differs || exit 1
-	ip link add wg0 type veth peer name wg0 netns $there_pid
-	there ip link set lo up
-	ip link set wg0 up
-	there ip link set wg0 up
+	neighbour wg0
 	ip addr add 10.50.5.1/16 dev wg0
 	ip route add default dev wg0
 	there ip addr add 10.50.0.1/16 dev wg0

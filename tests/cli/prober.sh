@@ -93,34 +93,16 @@ is_half_switched() {
 		[ "$(field sent <<<"$r")" -gt 5 ] && ! grep -q min_ms <<<"$r"
 }
 
-there() {
-	nsenter -t $there_pid -n "$@"
-}
-
 network() {
-	ip link set lo up
-	unshare -n sleep 300 &
-	there_pid=$!
-	wait_for 5 differs || exit 1
-	for i in wg0 wgd0; do
-		ip link add $i type veth peer name $i netns $there_pid || return 1
-	done
-	there ip link set lo up
+	neighbour wg0 wgd0
 	for c in "" there; do
 		$c sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0 \
 			net.ipv4.conf.wg0.rp_filter=0 net.ipv4.conf.wgd0.rp_filter=0
-		for i in wg0 wgd0; do
-			$c ip link set $i up
-		done
 	done
 	there ip addr add 10.50.1.1/32 dev lo
 	there ip -6 addr add "$("$TMP/peer" link-local $KEY1)/64" dev wgd0 nodad
 	there ip route add 10.50.5.1 dev wg0
 	ip route add 10.50.1.1 dev wg0
-}
-
-differs() {
-	[ "$(readlink /proc/self/ns/net)" != "$(readlink "/proc/$there_pid/ns/net")" ]
 }
 
 write_mesh() {
@@ -282,7 +264,7 @@ test_forged() {
 	local forger
 	there sysctl -qw net.ipv4.icmp_echo_ignore_all=1
 	there ip addr add 10.50.1.2/32 dev lo
-	nsenter -t $there_pid -n "$TMP/peer" forge "$2" &
+	nsenter -t "$there_pid" -n "$TMP/peer" forge "$2" &
 	forger=$!
 	collect 204
 	start
