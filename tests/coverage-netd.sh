@@ -15,12 +15,12 @@ libs=$(pkg-config --libs libmnl libsodium)
 total=0
 # The keeper's tests as one program: gcov adds up the runs of one program only.
 {
-	for test in test_netd test_netd_watch test_netd_kill; do
+	for test in test_netd test_netd_watch test_netd_kill test_netd_fail; do
 		echo "#define main ${test}_main"
 		echo "#include \"tests/unit/$test.c\""
 		echo "#undef main"
 	done
-	echo "int main(void) { return test_netd_main() | test_netd_watch_main() | test_netd_kill_main(); }"
+	echo "int main(void) { return test_netd_main() | test_netd_watch_main() | test_netd_kill_main() | test_netd_fail_main(); }"
 } >"$out/all_keeper.c"
 cp tests/unit/test_netd_policy.c "$out/all_policy.c"
 for test in all_policy all_keeper; do

@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.." || exit
 out=build/mutants
 rm -rf "$out"
 mkdir -p "$out"
-tests='test_netd_policy test_netd test_netd_watch test_netd_kill test_nl_names'
+tests='test_netd_policy test_netd test_netd_watch test_netd_kill test_netd_fail test_nl_names'
 libs=$(pkg-config --libs libmnl libsodium)
 killed=0 all=0
 
@@ -84,7 +84,9 @@ guard=optimizer/apply/kernel_guard.c
 edit "route: a lease is not read back" $route '/rc = check_routes\(k, node, true, err\)/d'
 edit "route: a commit is not read back" $route 's/rc = check_routes\(k, node, false, err\)/rc = keeper_look(k, err)/'
 edit "route: lookups are not made" $route 's/ifindex != k->state.direct_link.ifindex\)/0)/'
-edit "route: half a lease is left" $route '/leasing/,/return rc;/s/withdraw_routes\(k, node, &ignored\) < 0/0/'
+edit "route: half a lease is left" $route '/leasing/,/^}/s/keeper_withdraw\(k, node, &ignored\) < 0/0/'
+edit "route: half a commit is left" $route '/ending its lease/,/^}/s/keeper_withdraw\(k, node, &ignored\) < 0/0/'
+edit "route: a withdrawal that failed is not gone on with" $route 's/ \&\& !b->doing\)/)/; s/\(void\)keeper_note\(k, node, NETD_WITHDRAW\);//'
 edit "route: the lease goes before the route is there" $route 's/^\trc = add_routes\(k, node, err\);/\trc = 0;/'
 edit "route: a withdrawal is not waited for" $route 's/b->withdrawn = k->now.mono;//'
 edit "peer: what was set is not read back" $peer 's/rc = check_peer\(k, req->node, err\);/rc = 0;/'

@@ -77,20 +77,28 @@ delete_routes(struct keeper *k, const struct prefix *prefix)
 	return first == 0 || first == -ENODEV ? rc : first;
 }
 
-static int
-withdraw_routes(struct keeper *k, uint32_t node, struct err *err)
+int
+keeper_withdraw(struct keeper *k, uint32_t node, struct err *err)
 {
 	const struct mesh_node *w = keeper_who(k, node);
+	struct book_node *b = &k->book.node[node];
 	struct scene_node s;
-	int rc = 0;
+	int rc = keeper_look(k, err), first = 0;
 
+	scene_node(&k->scene, node, &s);
+	if (rc == 0 && s.path == NETD_HUB && b->stage <= BOOK_STAGED && !b->doing)
+		return 0;
+	/*
+	 * The way back does not wait for a disk.  What fails from here on is begun and
+	 * not ended: the next look and a restart go on with it.
+	 */
+	(void)keeper_note(k, node, NETD_WITHDRAW);
 	for (size_t i = 0; i < w->n_prefixes; i++) {
-		int one = delete_routes(k, &w->prefixes[i]);
-
-		rc = rc < 0 ? rc : one;
+		rc = delete_routes(k, &w->prefixes[i]);
+		first = first < 0 ? first : rc;
 	}
-	if (rc < 0)
-		return keeper_failed(k, node, rc, "withdrawing", err);
+	if (first < 0)
+		return keeper_failed(k, node, first, "withdrawing", err);
 	rc = keeper_look(k, err);
 	if (rc < 0)
 		return rc;
@@ -98,26 +106,6 @@ withdraw_routes(struct keeper *k, uint32_t node, struct err *err)
 	if (s.path != NETD_HUB)
 		return err_code(err, EUCLEAN, "%s: its routes are still there",
 		    w->name);
-	return 0;
-}
-
-int
-keeper_withdraw(struct keeper *k, uint32_t node, struct err *err)
-{
-	struct book_node *b = &k->book.node[node];
-	struct scene_node s;
-	int rc = keeper_look(k, err);
-
-	if (rc == 0) {
-		scene_node(&k->scene, node, &s);
-		if (s.path == NETD_HUB && b->stage <= BOOK_STAGED)
-			return 0;
-	}
-	/* The way back does not wait for a disk. */
-	(void)keeper_note(k, node, NETD_WITHDRAW);
-	rc = withdraw_routes(k, node, err);
-	if (rc < 0)
-		return rc; /* begun and not ended: a restart goes on with it */
 	b->withdrawn = k->now.mono;
 	b->urgent = false;
 	keeper_end(k, node, b->peer || b->via != NETD_NONE ? BOOK_STAGED : BOOK_HUB);
@@ -186,10 +174,7 @@ keeper_lease(struct keeper *k, uint32_t node, uint32_t seconds, struct err *err)
 			keeper_end(k, node, BOOK_LEASED);
 		return 0;
 	}
-	if (withdraw_routes(k, node, &ignored) < 0)
-		return -ENOTRECOVERABLE;
-	keeper_end(k, node, BOOK_STAGED);
-	return rc;
+	return keeper_withdraw(k, node, &ignored) < 0 ? -ENOTRECOVERABLE : rc;
 }
 
 static int
@@ -256,9 +241,5 @@ keeper_commit(struct keeper *k, uint32_t node, struct err *err)
 		return 0;
 	}
 	/* By the hub: half of a node by another path helps nobody. */
-	if (withdraw_routes(k, node, &ignored) < 0)
-		return -ENOTRECOVERABLE;
-	k->book.node[node].withdrawn = k->now.mono;
-	keeper_end(k, node, BOOK_STAGED);
-	return rc;
+	return keeper_withdraw(k, node, &ignored) < 0 ? -ENOTRECOVERABLE : rc;
 }

@@ -206,9 +206,7 @@ keeper_converge(struct keeper *k)
 			continue;
 		scene_node(&k->scene, i, &s);
 		if (doing == NETD_WITHDRAW || s.partial) {
-			b->stage = BOOK_LEASED; /* whatever it was: look for routes */
-			(void)keeper_withdraw(k, i,
-			    &ignored); /* the lease does, else */
+			(void)keeper_withdraw(k, i, &ignored); /* until it succeeds */
 			continue;
 		}
 		if (!doing && b->stage != BOOK_HUB)

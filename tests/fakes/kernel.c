@@ -175,6 +175,8 @@ kernel_link(struct kernel *k, const char *name, struct kernel_link *out)
 	const struct kernel_link *link =
 	    strcmp(name, k->direct) == 0 ? &fake.direct_link : &fake.hub_link;
 
+	if (fake_fails(&fake.read_fails_in))
+		return -ENOMEM;
 	if (link->ifindex == 0 || strcmp(link->name, name) != 0)
 		return -ENODEV;
 	*out = *link;
@@ -185,6 +187,8 @@ int
 kernel_addrs(struct kernel *k, unsigned ifindex, struct kernel_addr **out, size_t *n)
 {
 	(void)k;
+	if (fake_fails(&fake.read_fails_in))
+		return -ENOMEM;
 	fake_expire();
 	*out = mem_array(fake.n_addrs, sizeof(**out));
 	*n = 0;
@@ -216,6 +220,8 @@ kernel_device(struct kernel *k, const char *name, struct kernel_device **out)
 	const struct kernel_link *link = direct ? &fake.direct_link : &fake.hub_link;
 	struct kernel_device *copy;
 
+	if (fake_fails(&fake.read_fails_in))
+		return -ENOMEM;
 	if (fake.no_cap)
 		return -EPERM;
 	if (link->ifindex == 0)
@@ -252,6 +258,8 @@ int
 kernel_routes(struct kernel *k, struct kernel_route **out, size_t *n)
 {
 	(void)k;
+	if (fake_fails(&fake.read_fails_in))
+		return -ENOMEM;
 	fake_expire();
 	*out = mem_array(fake.n_routes, sizeof(**out));
 	*n = fake.n_routes;
@@ -265,6 +273,8 @@ kernel_lookup(struct kernel *k, const struct addr *addr, unsigned *ifindex)
 	const struct kernel_route *best = NULL;
 
 	(void)k;
+	if (fake_fails(&fake.read_fails_in))
+		return -ENOMEM;
 	fake_expire();
 	for (size_t i = 0; i < fake.n_routes; i++) {
 		const struct kernel_route *route = &fake.routes[i];
@@ -287,6 +297,8 @@ int
 kernel_sysctl(struct kernel *k, const char *name, uint32_t *out)
 {
 	(void)k;
+	if (fake_fails(&fake.read_fails_in))
+		return -ENOMEM;
 	if (strcmp(name, "net/ipv4/conf/all/rp_filter") == 0)
 		*out = fake.rp_all;
 	else if (strcmp(name, "net/ipv4/conf/wg0/rp_filter") == 0)

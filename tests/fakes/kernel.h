@@ -52,6 +52,7 @@ struct fake_kernel {
 	int fail_rc;
 	unsigned fail_after; /* ... after so many that succeed */
 	bool deaf_peers;     /* PEER_SET says yes and does nothing */
+	bool deaf_removal;   /* PEER_REMOVE likewise */
 	bool deaf_routes;    /* ROUTE_ADD likewise */
 	bool deaf_leases;    /* LEASE_SET likewise */
 	bool rule_wins;	     /* lookups never leave by the direct interface */
@@ -65,8 +66,11 @@ struct fake_kernel {
 	 */
 	bool mortal, dead;
 	unsigned steps_left;
-	unsigned fail_in; /* the change after so many fails, once; 0 = none */
-	int happened;	  /* what kernel_monitor_read() says next */
+	unsigned fail_in;	/* the change after so many fails, once; 0 = none */
+	unsigned read_fails_in; /* the same of what is read */
+	bool lasting;		/* and so do all of its kind after it */
+	unsigned failed;	/* how many did */
+	int happened;		/* what kernel_monitor_read() says next */
 };
 
 struct kernel {
@@ -85,6 +89,9 @@ void fake_fini(void);
 
 void fake_add_route(const char *prefix, unsigned ifindex, uint8_t protocol);
 unsigned fake_changes(void); /* of any kind */
+
+/* Is this call the one that fails?  in: fail_in or read_fails_in. */
+bool fake_fails(unsigned *in);
 
 /* False when the program that would take this step is dead. */
 bool fake_step(void);

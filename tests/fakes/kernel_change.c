@@ -20,6 +20,18 @@ fake_step(void)
 	return !fake.dead;
 }
 
+bool
+fake_fails(unsigned *in)
+{
+	if (*in != 1) {
+		*in -= *in > 0;
+		return false;
+	}
+	*in = fake.lasting;
+	fake.failed++;
+	return true;
+}
+
 /* Count the call; its failure if it is to fail. */
 static int
 enter(enum fake_call call)
@@ -28,8 +40,10 @@ enter(enum fake_call call)
 
 	if (!fake_step())
 		return -EOWNERDEAD;
-	if (fake.fail_in && --fake.fail_in == 0)
+	if (fake_fails(&fake.fail_in))
 		return -ENOMEM;
+	if (fake.direct_link.ifindex == 0 && call != FAKE_LINK_ADD)
+		return -ENODEV;
 	before = fake.calls[call]++;
 	return call == fake.fail_call && before >= fake.fail_after ? fake.fail_rc : 0;
 }
@@ -217,7 +231,7 @@ kernel_peer_remove(struct kernel *k, const struct wgkey *key)
 	for (size_t i = 0; i < fake.direct.n_peers && rc == 0; i++) {
 		struct kernel_peer *peer = &fake.direct.peers[i];
 
-		if (wgkey_compare(&peer->key, key) != 0)
+		if (fake.deaf_removal || wgkey_compare(&peer->key, key) != 0)
 			continue;
 		free(peer->allowed);
 		fake.direct.n_peers--;
@@ -310,7 +324,7 @@ kernel_lease_del(struct kernel *k, const struct kernel_lease *lease)
 			return 0;
 		}
 	}
-	return -EADDRNOTAVAIL;
+	return lease->prefix.addr.family == AF_INET6 ? -ESRCH : -EADDRNOTAVAIL;
 }
 
 uint64_t

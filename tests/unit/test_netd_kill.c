@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * netd under attack: random requests, a kill before each step of each arrow, and each
- * call to kernel and disk failing once.
+ * netd under attack: random requests, and a kill before each step of each arrow.
  *
  * links: optimizer/netd/policy.c optimizer/netd/scene.c optimizer/netd/book.c
  * links: optimizer/netd/netd.c optimizer/netd/journal.c optimizer/netd/keeper.c
@@ -153,106 +152,12 @@ killed_before_each_step(void **unused)
 	}
 }
 
-/* --- failures --- */
-
-static unsigned disk_fails_in; /* writes; 0 = never */
-
-static ssize_t
-full_write(int fd, const void *buf, size_t len, off_t at)
-{
-	errno = ENOSPC;
-	return disk_fails_in && --disk_fails_in == 0 ? -1 : pwrite(fd, buf, len, at);
-}
-
-static int
-no_sync(int fd)
-{
-	(void)fd; /* a file that is read again by the same kernel */
-	return 0;
-}
-
-/* What leads to each: all of a pair's life, by its own tunnel and by a relay. */
-static const struct arrow {
-	enum netd_verb verb;
-	uint32_t node, via;
-	bool later; /* two leases, so that nobody is still sending */
-} life[] = { { NETD_STAGE, FRA, NETD_NONE, false },
-	{ NETD_STAGE, SYD, NETD_NONE, false }, { NETD_LEASE, SYD, NETD_NONE, false },
-	{ NETD_COMMIT, SYD, NETD_NONE, false },
-	{ NETD_WITHDRAW, SYD, NETD_NONE, false }, { NETD_STAGE_RELAY, SYD, FRA, false },
-	{ NETD_LEASE, SYD, FRA, false }, { NETD_COMMIT, SYD, NETD_NONE, false },
-	{ NETD_PANIC, NETD_NONE, NETD_NONE, false },
-	{ NETD_STAGE, SYD, NETD_NONE, false }, { NETD_STAGE_RELAY, SYD, FRA, false },
-	{ NETD_UNSTAGE, SYD, FRA, true }, { NETD_UNSTAGE, SYD, NETD_NONE, true },
-	{ NETD_STAGE_RELAY, SYD, FRA, false }, { NETD_UNSTAGE, SYD, FRA, true } };
-
-#define LIFE (sizeof(life) / sizeof(life[0]))
-
-static int
-go(const struct arrow *a)
-{
-	if (a->later)
-		netd_wait(130);
-	netd_sleep(NS_PER_S);
-	for (size_t p = 0; p < fake.direct.n_peers; p++)
-		fake.direct.peers[p].handshake = netd_now().wall;
-	return netd_ask(a->verb, a->node, a->via);
-}
-
-/* L3, D1: each change, and each write to the disk, fails once. */
-static void
-each_call_fails(void **unused)
-{
-	static const struct journal_io io = { full_write, no_sync };
-
-	for (int disk = 0; disk < 2; disk++) {
-		for (size_t last = 0; last < LIFE; last++) {
-			bool failed = true;
-
-			for (unsigned n = 1; failed; n++) {
-				enum netd_path p;
-
-				w.io = &io;
-				w.limit = (struct policy_limit){ 64, NS_PER_S };
-				assert_int_equal(netd_restart(), 0);
-				assert_int_equal(netd_hello(), 0);
-				for (size_t i = 0; i < last; i++)
-					assert_int_equal(go(&life[i]), 0);
-				*(disk ? &disk_fails_in : &fake.fail_in) = n;
-				(void)go(&life[last]); /* whatever it says */
-				failed = !(disk ? disk_fails_in : fake.fail_in);
-				disk_fails_in = fake.fail_in = 0;
-				for (int s = 0; s < 70; s += 10) {
-					for (size_t i = 0; i < fake.direct.n_peers; i++)
-						fake.direct.peers[i].handshake =
-						    netd_now().wall;
-					netd_wait(10);
-				}
-				p = path(SYD);
-				assert_true(p == NETD_HUB || p == NETD_DIRECT);
-				assert_int_equal(w.node[SYD].flags, 0);
-				assert_int_equal(w.node[FRA].flags, 0);
-				/* What failed is done when it is asked again. */
-				if (failed)
-					assert_int_equal(netd_ask(NETD_WITHDRAW, SYD,
-							     NETD_NONE),
-					    0);
-				assert_int_equal(path(SYD),
-				    failed ? NETD_HUB : (enum netd_path)p);
-				(void)finish(unused);
-				(void)begin(unused);
-			}
-		}
-	}
-}
-
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		T(hostile_requests),
 		T(killed_before_each_step),
-		T(each_call_fails),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

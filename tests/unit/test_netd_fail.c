@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * netd when the kernel or the disk fails: the first, the second, the third ... call of
+ * each kind, that one alone or it and all after it, in every arrow of a pair's life and
+ * in what netd does by itself.  Whatever failed, a pair ends whole or by the hub, what
+ * was said is what is, nobody is blamed, and nothing of others is touched.
+ *
+ * links: optimizer/netd/policy.c optimizer/netd/scene.c optimizer/netd/book.c
+ * links: optimizer/netd/netd.c optimizer/netd/journal.c optimizer/netd/keeper.c
+ * links: optimizer/netd/keeper_look.c optimizer/netd/keeper_tell.c
+ * links: optimizer/netd/keeper_peer.c optimizer/netd/keeper_route.c
+ * links: optimizer/netd/keeper_watch.c optimizer/apply/state.c
+ * links: optimizer/apply/steps.c optimizer/apply/steps_text.c
+ * links: optimizer/apply/preflight.c
+ * links: tests/fakes/kernel.c tests/fakes/kernel_change.c
+ */
+#include "tests/unit/netd_test.h"
+
+/* What can fail. */
+enum kind { CHANGE, READ, WRITE, SYNC, KINDS };
+
+static unsigned write_fails_in, sync_fails_in;
+
+static ssize_t
+fail_write(int fd, const void *buf, size_t len, off_t at)
+{
+	errno = ENOSPC;
+	return fake_fails(&write_fails_in) ? -1 : pwrite(fd, buf, len, at);
+}
+
+static int
+fail_sync(int fd)
+{
+	(void)fd; /* a file that is read again by the same kernel */
+	errno = EIO;
+	return fake_fails(&sync_fails_in) ? -1 : 0;
+}
+
+static const struct journal_io io = { fail_write, fail_sync };
+
+/* From now on the call after n-1 of its kind fails; never, if n is 0. */
+static void
+break_at(enum kind kind, bool lasting, unsigned n)
+{
+	unsigned *const in[KINDS] = { [CHANGE] = &fake.fail_in,
+		[READ] = &fake.read_fails_in,
+		[WRITE] = &write_fails_in,
+		[SYNC] = &sync_fails_in };
+
+	for (int i = 0; i < KINDS; i++)
+		*in[i] = 0;
+	*in[kind] = n;
+	fake.lasting = lasting;
+	fake.failed = 0;
+}
+
+/* --- what is not ours --- */
+
+static const struct wgkey stranger = { { 0x5a } };
+
+static void
+add_strangers(void)
+{
+	struct prefix prefix;
+	struct kernel_peer_change change = { .key = stranger,
+		.allowed = &prefix,
+		.n_allowed = 1 };
+
+	assert_int_equal(prefix_parse("192.0.2.0/24", &prefix), 0);
+	assert_int_equal(kernel_peer_set(w.kernel, &change), 0);
+	fake_add_route("192.0.2.0/24", FAKE_DIRECT_IFINDEX, RTPROT_BOOT);
+}
+
+static void
+check_strangers(bool there)
+{
+	size_t peers = 0, routes = 0, hub_routes = 0;
+
+	for (size_t i = 0; i < fake.direct.n_peers; i++)
+		peers += wgkey_compare(&fake.direct.peers[i].key, &stranger) == 0 &&
+			 fake.direct.peers[i].n_allowed == 1;
+	for (size_t i = 0; i < fake.n_routes; i++) {
+		routes += fake.routes[i].protocol == RTPROT_BOOT &&
+			  fake.routes[i].ifindex == FAKE_DIRECT_IFINDEX;
+		hub_routes += fake.routes[i].ifindex == FAKE_HUB_IFINDEX;
+	}
+	assert_int_equal(peers, there);
+	assert_int_equal(routes, there);
+	assert_int_equal(hub_routes, 2);
+	assert_int_equal(fake.hub.n_peers, 1);
+	assert_int_equal(fake.hub.port, 51820);
+}
+
+/* --- requests --- */
+
+/* All of a pair's life, by its own tunnel and by a relay. */
+static const struct arrow {
+	enum netd_verb verb;
+	uint32_t node, via;
+	bool later; /* two leases, so that nobody is still sending */
+} life[] = { { NETD_STAGE, FRA, NETD_NONE, false },
+	{ NETD_STAGE, SYD, NETD_NONE, false }, { NETD_LEASE, SYD, NETD_NONE, false },
+	{ NETD_LEASE, SYD, NETD_NONE, false }, /* renewed */
+	{ NETD_COMMIT, SYD, NETD_NONE, false },
+	{ NETD_STATE, NETD_NONE, NETD_NONE, false },
+	{ NETD_WITHDRAW, SYD, NETD_NONE, false }, { NETD_STAGE_RELAY, SYD, FRA, false },
+	{ NETD_LEASE, SYD, FRA, false }, { NETD_COMMIT, SYD, NETD_NONE, false },
+	{ NETD_PANIC, NETD_NONE, NETD_NONE, false },
+	{ NETD_STAGE, SYD, NETD_NONE, false }, { NETD_STAGE_RELAY, SYD, FRA, false },
+	{ NETD_UNSTAGE, SYD, FRA, true }, { NETD_UNSTAGE, SYD, NETD_NONE, true },
+	{ NETD_STAGE_RELAY, SYD, FRA, false }, { NETD_UNSTAGE, SYD, FRA, true } };
+
+#define LIFE (sizeof(life) / sizeof(life[0]))
+
+static void
+shake_hands(void)
+{
+	for (size_t p = 0; p < fake.direct.n_peers; p++)
+		fake.direct.peers[p].handshake = netd_now().wall;
+}
+
+static int
+go(const struct arrow *a)
+{
+	if (a->later)
+		netd_wait(130);
+	netd_sleep(NS_PER_S);
+	shake_hands();
+	return netd_ask(a->verb, a->node, a->via);
+}
+
+/* As the life goes on up to that arrow. */
+static void
+live(size_t arrow)
+{
+	w.io = &io;
+	w.limit = (struct policy_limit){ 64, NS_PER_S };
+	assert_int_equal(netd_restart(), 0);
+	assert_int_equal(netd_hello(), 0);
+	for (size_t i = 0; i < arrow; i++) {
+		assert_int_equal(go(&life[i]), 0);
+		if (i == 0)
+			add_strangers();
+	}
+}
+
+static enum netd_path
+path_after(const struct arrow *a, enum netd_path before)
+{
+	switch (a->verb) {
+	case NETD_LEASE:
+		return NETD_LEASED;
+	case NETD_COMMIT:
+		return NETD_DIRECT;
+	case NETD_WITHDRAW:
+	case NETD_PANIC:
+		return NETD_HUB;
+	default:
+		return before;
+	}
+}
+
+/* It is as was answered: done, or not begun, or by the hub. */
+static void
+check_answer(const struct arrow *a, int rc, enum netd_path before)
+{
+	enum netd_path now = path(SYD);
+
+	if (rc == 0)
+		assert_int_equal(now, path_after(a, before));
+	else if (rc != -ENOTRECOVERABLE && a->verb != NETD_WITHDRAW &&
+		 a->verb != NETD_PANIC)
+		assert_true(now == before || now == NETD_HUB);
+	if (rc == 0 && a->verb == NETD_STAGE)
+		assert_int_equal(w.node[a->node].holder, a->node);
+	if (rc == 0 && a->verb == NETD_STAGE_RELAY)
+		assert_int_equal(w.node[a->node].holder, a->via);
+}
+
+/* Soon whole, and nobody is blamed; asked again it is done. */
+static void
+check_whole(void)
+{
+	enum netd_path p;
+
+	for (int s = 0; s < 70; s += 10) {
+		shake_hands();
+		netd_wait(10);
+	}
+	for (int restart = 0; restart < 2; restart++) {
+		p = path(SYD);
+		assert_true(p == NETD_HUB || p == NETD_DIRECT);
+		assert_int_equal(w.node[SYD].flags, 0);
+		assert_int_equal(w.node[FRA].flags, 0);
+		assert_int_equal(netd_restart(), 0);
+		assert_int_equal(netd_hello(), 0);
+	}
+	assert_int_equal(netd_ask(NETD_WITHDRAW, SYD, NETD_NONE), 0);
+	assert_int_equal(path(SYD), NETD_HUB);
+	assert_int_equal(netd_stage(SYD), 0);
+	shake_hands();
+	assert_int_equal(netd_ask(NETD_LEASE, SYD, NETD_NONE), 0);
+	assert_int_equal(netd_ask(NETD_COMMIT, SYD, NETD_NONE), 0);
+	assert_int_equal(path(SYD), NETD_DIRECT);
+}
+
+/* False when there is no n-th call of that kind in that arrow. */
+static bool
+one_fails(size_t arrow, enum kind kind, bool lasting, unsigned n)
+{
+	const struct arrow *a = &life[arrow];
+	enum netd_path before;
+	bool failed;
+	int rc;
+
+	live(arrow);
+	before = path(SYD);
+	break_at(kind, lasting, n);
+	rc = go(a);
+	failed = fake.failed > 0;
+	netd_poll(); /* as long as it fails, nor does this do any harm */
+	break_at(kind, false, 0);
+	check_answer(a, rc, before);
+	if (!failed)
+		assert_int_equal(rc, 0);
+	check_whole();
+	check_strangers(arrow > 0);
+	return failed;
+}
+
+/* L3, D1 */
+static void
+each_call_of_an_arrow_fails(void **unused)
+{
+	unsigned step = getenv("UNDER_VALGRIND") ? 13 : 1;
+
+	for (unsigned i = 0; i < LIFE * KINDS * 2; i++) {
+		for (unsigned n = 1;
+		     one_fails(i % LIFE, i / LIFE % KINDS, i / LIFE / KINDS, n);
+		     n += step) {
+			(void)finish(unused);
+			(void)begin(unused);
+		}
+		(void)finish(unused);
+		(void)begin(unused);
+	}
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		T(each_call_of_an_arrow_fails),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
