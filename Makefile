@@ -12,7 +12,7 @@
 # make fuzz       each fuzz target for FUZZ_SECONDS
 # make mutants    netd without one guard at a time: the suite must notice each
 # make model      both ends of a pair as a model, killed at random, 100,000 times
-# make coverage-netd  branches of netd's policy: all
+# make coverage-netd  branches that the tests of netd take, and how long netd is
 # make bench-optimizer  the optimizer against CBC; each bench prints a line a figure
 # make bench-netlink    a thousand peers against wg(8), in the lab
 # make bench-prober     the prober against fping (ten minutes); B="name..." for some lines

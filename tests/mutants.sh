@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.." || exit
 out=build/mutants
 rm -rf "$out"
 mkdir -p "$out"
-tests='test_netd_policy test_netd test_netd_watch test_netd_kill test_netd_fail test_nl_names'
+tests='test_netd_policy test_netd test_netd_watch test_netd_kill test_netd_fail test_netd_found test_nl_names'
 libs=$(pkg-config --libs libmnl libsodium)
 killed=0 all=0
 
@@ -89,7 +89,7 @@ edit "route: half a commit is left" $route '/ending its lease/,/^}/s/keeper_with
 edit "route: a withdrawal that failed is not gone on with" $route 's/ \&\& !b->doing\)/)/; s/\(void\)keeper_note\(k, node, NETD_WITHDRAW\);//'
 edit "route: the lease goes before the route is there" $route 's/^\trc = add_routes\(k, node, err\);/\trc = 0;/'
 edit "route: a withdrawal is not waited for" $route 's/b->withdrawn = k->now.mono;//'
-edit "peer: what was set is not read back" $peer 's/rc = check_peer\(k, req->node, err\);/rc = 0;/'
+edit "peer: what was set is not read back" $peer 's/rc = check_peer\(k, to, err\);/rc = 0;/'
 edit "peer: both ends start" $peer 's/if \(starts && to.family/if (to.family/'
 edit "peer: a renewal of what is there is sent" $peer 's/\(!own \|\| missing \|\| change/(1 || missing || change/'
 edit "peer: both ends of a reflector start" $peer 's/if \(node == k->mesh->hub\) \{/if (1) {/'
@@ -99,7 +99,9 @@ edit "watch: a flush is repaired for ever" $watch 's/b->flags \|= NETD_FROZEN;/r
 edit "watch: a restart leaves halves" $watch 's/doing == NETD_WITHDRAW \|\| s.partial/0/'
 edit "watch: a withdrawal is not gone on with" $watch 's/if \(doing == NETD_WITHDRAW \|\| s.partial/if (s.partial/'
 edit "watch: no backstop" $watch 's/^\tif \(!policy_dead\(/\tif (1 || !policy_dead(/'
-edit "keeper: no preflight" $keeper 's/rc = keeper_preflight\(k, req->node, err\);/rc = 0;/'
+edit "keeper: no preflight" $keeper '/rc = keeper_preflight\(k,$/,/err\);/d; s/^\tint rc;$/\tint rc = 0;/'
+edit "keeper: a reflector on any interface" $keeper 's/ \|\| req->verb == NETD_REFLECT\)/)/'
+edit "peer: others' prefixes are taken" $peer 's/rc = check_taken\(k, to, err\);/rc = 0;/'
 edit "keeper: tokens are free" $keeper 's/^\tif \(v.charge\)/\tif (0)/'
 edit "keeper: any mesh file" $keeper 's/k->greeted = rc == 0 \&\& req->hash == netd_roster_hash\(k->mesh\);/k->greeted = true;/'
 edit "keeper: what the mesh file drops keeps its route" $keeper 's/\(void\)keeper_withdraw\(k, i, err\);/;/'

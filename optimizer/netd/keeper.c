@@ -290,8 +290,10 @@ change(struct keeper *k, const struct netd_request *req, struct err *err)
 	if (v.rc < 0)
 		return v.rc;
 	if (req->verb == NETD_STAGE || req->verb == NETD_STAGE_RELAY ||
-	    req->verb == NETD_LEASE) {
-		rc = keeper_preflight(k, req->node, err);
+	    req->verb == NETD_LEASE || req->verb == NETD_REFLECT) {
+		/* A reflector has no prefix: only the machine is looked at. */
+		rc = keeper_preflight(k,
+		    req->verb == NETD_REFLECT ? NETD_NONE : req->node, err);
 		if (rc < 0)
 			return rc;
 	}
@@ -302,9 +304,8 @@ change(struct keeper *k, const struct netd_request *req, struct err *err)
 		k->book.node[req->node].urgent = v.bucket == BOOK_URGENT;
 	switch (req->verb) {
 	case NETD_STAGE:
-		return keeper_stage(k, req, err);
 	case NETD_STAGE_RELAY:
-		return keeper_stage_relay(k, req->node, req->via, err);
+		return keeper_stage(k, req, err);
 	case NETD_LEASE:
 		return keeper_lease(k, req->node, req->seconds, err);
 	case NETD_COMMIT:

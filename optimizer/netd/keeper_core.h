@@ -58,8 +58,8 @@ void keeper_tell_reply(struct keeper *k, uint32_t id, int rc, const char *text);
 /* --- keeper_peer.c, keeper_route.c: judged before, journalled here; 0 or as netd_reply
  * says --- */
 
+/* NETD_STAGE, or NETD_STAGE_RELAY by its via. */
 int keeper_stage(struct keeper *k, const struct netd_request *req, struct err *err);
-int keeper_stage_relay(struct keeper *k, uint32_t node, uint32_t via, struct err *err);
 int keeper_lease(struct keeper *k, uint32_t node, uint32_t seconds, struct err *err);
 int keeper_commit(struct keeper *k, uint32_t node, struct err *err);
 int keeper_withdraw(struct keeper *k, uint32_t node, struct err *err);
@@ -68,8 +68,8 @@ int keeper_unstage(struct keeper *k, uint32_t node, uint32_t via, struct err *er
 int keeper_reflect(struct keeper *k, uint32_t node, struct err *err);
 /* Every route of ours, even of nobody. */
 int keeper_panic(struct keeper *k, struct err *err);
-/* The addresses that the direct interface must have; makes it if `make`. */
-int keeper_interface(struct keeper *k, uint32_t node, bool make, struct err *err);
+/* The direct interface with all its addresses, where it lacks something. */
+int keeper_interface(struct keeper *k, uint32_t node, struct err *err);
 
 /* On disk first: what cannot be written is not begun. */
 int keeper_begin(struct keeper *k, uint32_t node, enum netd_verb verb, struct err *err);

@@ -40,7 +40,7 @@ keeper_end(struct keeper *k, uint32_t node, enum book_stage stage)
 }
 
 int
-keeper_interface(struct keeper *k, uint32_t node, bool make, struct err *err)
+keeper_interface(struct keeper *k, uint32_t node, struct err *err)
 {
 	struct goal goal = { .peer = node, .direct = true };
 	struct goals goals = { .mesh = k->mesh,
@@ -56,12 +56,12 @@ keeper_interface(struct keeper *k, uint32_t node, bool make, struct err *err)
 	for (size_t i = 0; i < steps.n && rc == 0; i++) {
 		const struct step *step = &steps.step[i];
 
-		if (step->kind == STEP_LINK && make)
+		if (step->kind == STEP_LINK)
 			rc = kernel_link_add(kernel, step->mtu);
-		else if (step->kind == STEP_KEY && make)
+		else if (step->kind == STEP_KEY)
 			rc = kernel_key_copy(kernel, k->mesh->interface,
 			    k->mesh->direct_port);
-		else if (step->kind == STEP_UP && make)
+		else if (step->kind == STEP_UP)
 			rc = kernel_link_up(kernel);
 		else if (step->kind == STEP_ADDR && k->self != k->mesh->hub)
 			rc = kernel_addr_add(kernel, &step->prefix);
@@ -74,35 +74,40 @@ keeper_interface(struct keeper *k, uint32_t node, bool make, struct err *err)
 	return rc;
 }
 
-/* Who holds one of these prefixes, that neither `node` nor the book's relay should? */
+/*
+ * Is what this peer is to hold free for it, or with a peer that we made?  Others' are
+ * never taken from, and a peer that holds more than it should is no work of ours.
+ */
 static int
-check_taken(struct keeper *k, uint32_t node, const struct prefix *want, size_t n,
-    struct err *err)
+check_taken(struct keeper *k, uint32_t node, struct err *err)
 {
 	const struct kernel_device *dev = k->state.direct;
 	char text[PREFIX_TEXT_MAX];
+	struct prefix *want;
+	size_t n;
+	int rc = 0;
 
+	scene_wanted(&k->book, node, &want, &n);
 	for (size_t p = 0; dev && p < dev->n_peers; p++) {
 		const struct kernel_peer *peer = &dev->peers[p];
-		bool own = k->scene.owner[p] == node;
+		uint32_t owner = k->scene.owner[p];
 
-		for (size_t i = 0; i < peer->n_allowed; i++) {
-			bool among = scene_among(want, n, &peer->allowed[i]);
-
-			/* A prefix of a peer that we made may move; others' may not. */
-			if (own == among || (!own && k->scene.owner[p] != NETD_NONE &&
-						k->book.node[k->scene.owner[p]].peer))
+		if (owner != node && owner != NETD_NONE && k->book.node[owner].peer)
+			continue;
+		for (size_t i = 0; i < peer->n_allowed && rc == 0; i++) {
+			if (scene_among(want, n, &peer->allowed[i]) == (owner == node))
 				continue;
 			prefix_format(&peer->allowed[i], text);
-			return err_code(err, EACCES,
+			rc = err_code(err, EACCES,
 			    "%s: %s on %s is not as the mesh file has it: %s: wg show "
 			    "%s",
 			    keeper_who(k, node)->name,
-			    own ? "its peer" : "another peer",
+			    owner == node ? "its peer" : "another peer",
 			    k->mesh->direct_interface, text, k->mesh->direct_interface);
 		}
 	}
-	return 0;
+	free(want);
+	return rc;
 }
 
 /* One message with what this peer lacks by the book; none if it lacks nothing. */
@@ -119,11 +124,10 @@ complete_peer(struct keeper *k, uint32_t node, const struct netd_request *hint,
 		 keepalive = starts ? STEPS_KEEPALIVE_S : 0;
 	struct prefix *want;
 	size_t n, missing = 0;
-	int rc;
+	int rc = 0;
 
 	scene_wanted(&k->book, node, &want, &n);
-	rc = check_taken(k, node, want, n, err);
-	for (size_t i = 0; i < n && rc == 0; i++) {
+	for (size_t i = 0; i < n; i++) {
 		if (!own || !scene_among(own->allowed, own->n_allowed, &want[i]))
 			want[missing++] = want[i];
 	}
@@ -145,8 +149,7 @@ complete_peer(struct keeper *k, uint32_t node, const struct netd_request *hint,
 	}
 	change.set_keepalive = !own || own->keepalive_s != keepalive;
 	change.keepalive_s = keepalive;
-	if (rc == 0 &&
-	    (!own || missing || change.endpoint.family || change.set_keepalive)) {
+	if (!own || missing || change.endpoint.family || change.set_keepalive) {
 		rc = kernel_peer_set(k->opts.kernel, &change);
 		if (rc < 0)
 			(void)keeper_failed(k, node, rc, "setting its peer", err);
@@ -171,84 +174,71 @@ check_peer(struct keeper *k, uint32_t node, struct err *err)
 	    keeper_who(k, node)->name);
 }
 
-/* The node's prefixes back from a relay's peer; 6.1 cannot merely take them away. */
+/*
+ * The node's prefixes back from a relay's peer; 6.1 cannot merely take them away.
+ * without: it has no peer of its own, and gets none.
+ */
 static int
-give_back(struct keeper *k, uint32_t node)
+give_back(struct keeper *k, uint32_t node, bool without)
 {
 	struct kernel_peer_change change = { .key = keeper_who(k, node)->key,
 		.allowed = keeper_who(k, node)->prefixes,
 		.n_allowed = keeper_who(k, node)->n_prefixes };
 	int rc = kernel_peer_set(k->opts.kernel, &change);
 
-	if (rc == 0 && !k->book.node[node].peer)
+	if (rc == 0 && without)
 		rc = kernel_peer_remove(k->opts.kernel, &change.key);
 	return rc;
+}
+
+/* As the book has it again; without: it had no peer of its own. */
+static int
+undo_stage(struct keeper *k, const struct netd_request *req, bool without)
+{
+	uint32_t via = k->book.node[req->node].via;
+	struct err ignored;
+	int rc = 0;
+
+	if (req->verb == NETD_STAGE && without)
+		rc = kernel_peer_remove(k->opts.kernel, &keeper_who(k, req->node)->key);
+	if (rc == 0 && via != NETD_NONE)
+		rc = complete_peer(k, via, NULL, &ignored);
+	else if (req->verb == NETD_STAGE_RELAY)
+		rc = give_back(k, req->node, without);
+	/* Without an interface there is nothing to undo. */
+	return rc == -ENODEV ? 0 : rc;
 }
 
 int
 keeper_stage(struct keeper *k, const struct netd_request *req, struct err *err)
 {
-	struct book_node *b = &k->book.node[req->node];
-	struct book_node before = *b;
-	bool fresh = !state_peer(&k->state, &keeper_who(k, req->node)->key);
-	enum book_stage stage = b->stage > BOOK_STAGED ? b->stage : BOOK_STAGED;
+	uint32_t node = req->node, to = req->via == NETD_NONE ? node : req->via;
+	struct book_node *b = &k->book.node[node], before = *b;
+	bool without = !state_peer(&k->state, &keeper_who(k, node)->key);
 	struct err ignored;
 	int rc;
 
-	b->via = NETD_NONE;
-	rc = keeper_begin(k, req->node, NETD_STAGE, err);
+	b->via = req->via;
+	rc = check_taken(k, to, err);
+	if (rc == 0)
+		rc = keeper_begin(k, node, req->verb, err);
 	if (rc < 0) {
 		*b = before;
 		return rc;
 	}
-	rc = keeper_interface(k, req->node, true, err);
+	rc = keeper_interface(k, node, err);
 	if (rc == 0)
-		rc = complete_peer(k, req->node, req, err);
+		rc = complete_peer(k, to, req, err);
 	if (rc == 0)
-		rc = check_peer(k, req->node, err);
+		rc = check_peer(k, to, err);
 	if (rc == 0) {
-		b->peer = true;
+		b->peer |= to == node;
 		b->foreign[0] = '\0';
-		keeper_end(k, req->node, stage);
-		return 0;
-	}
-	if (fresh &&
-	    kernel_peer_remove(k->opts.kernel, &keeper_who(k, req->node)->key) < 0)
-		rc = rc == -EUCLEAN ? -ENOTRECOVERABLE : rc;
-	*b = before;
-	if (b->via != NETD_NONE)
-		(void)complete_peer(k, b->via, NULL, &ignored); /* what it had before */
-	keeper_end(k, req->node, before.stage);
-	return rc;
-}
-
-int
-keeper_stage_relay(struct keeper *k, uint32_t node, uint32_t via, struct err *err)
-{
-	struct book_node *b = &k->book.node[node];
-	struct book_node before = *b;
-	enum book_stage stage = b->stage > BOOK_STAGED ? b->stage : BOOK_STAGED;
-	struct err ignored;
-	int rc;
-
-	if (b->via == via && b->stage >= BOOK_STAGED) /* judged: the peer is right */
-		return 0;
-	b->via = via;
-	rc = keeper_begin(k, node, NETD_STAGE_RELAY, err);
-	if (rc < 0) {
-		*b = before;
-		return rc;
-	}
-	rc = complete_peer(k, via, NULL, err);
-	if (rc == 0)
-		rc = check_peer(k, via, err);
-	if (rc == 0) {
-		b->foreign[0] = '\0';
-		keeper_end(k, node, stage);
+		keeper_end(k, node, b->stage > BOOK_STAGED ? b->stage : BOOK_STAGED);
 		return 0;
 	}
 	*b = before;
-	if (give_back(k, node) < 0)
+	if (undo_stage(k, req, without) < 0)
 		rc = -ENOTRECOVERABLE;
 	keeper_end(k, node, before.stage);
 	if (keeper_look(k, &ignored) == 0)
@@ -272,7 +262,7 @@ keeper_unstage(struct keeper *k, uint32_t node, uint32_t via, struct err *err)
 		return rc;
 	rc = via == NETD_NONE
 		 ? kernel_peer_remove(k->opts.kernel, &keeper_who(k, node)->key)
-		 : give_back(k, node);
+		 : give_back(k, node, !s.own);
 	if (rc < 0) {
 		(void)keeper_failed(k, node, rc, "removing its peer", err);
 		/* It may be half done: the book takes what there is. */
@@ -293,18 +283,18 @@ keeper_unstage(struct keeper *k, uint32_t node, uint32_t via, struct err *err)
 	return rc;
 }
 
-/* The hub as its own interface reaches it, since the mesh file may have a name. */
-static void
-hub_endpoint(const struct keeper *k, struct kernel_peer_change *change)
+/* Where it is by the hub interface, since the mesh file may have a name for it. */
+static struct addr
+hub_address(const struct keeper *k)
 {
+	const struct mesh_node *who = keeper_who(k, (uint32_t)k->mesh->hub);
 	const struct kernel_device *dev = k->state.hub;
 
-	change->port = k->mesh->direct_port;
-	change->endpoint = keeper_who(k, (uint32_t)k->mesh->hub)->endpoint.addr;
-	for (size_t p = 0; dev && p < dev->n_peers && !change->endpoint.family; p++) {
-		if (wgkey_compare(&dev->peers[p].key, &change->key) == 0)
-			change->endpoint = dev->peers[p].endpoint;
+	for (size_t p = 0; p < dev->n_peers && !who->endpoint.addr.family; p++) {
+		if (wgkey_compare(&dev->peers[p].key, &who->key) == 0)
+			return dev->peers[p].endpoint;
 	}
+	return who->endpoint.addr;
 }
 
 int
@@ -323,19 +313,19 @@ keeper_reflect(struct keeper *k, uint32_t node, struct err *err)
 		return 0;
 	/* The one behind NAT starts, and keeps its NAT open. */
 	if (node == k->mesh->hub) {
-		hub_endpoint(k, &change);
+		change.endpoint = hub_address(k);
+		change.port = k->mesh->direct_port;
 		change.set_keepalive = true;
 		change.keepalive_s = STEPS_KEEPALIVE_S;
 	}
-	rc = keeper_interface(k, node, true, err);
+	rc = keeper_interface(k, node, err);
 	if (rc < 0)
 		return rc;
 	rc = kernel_peer_set(k->opts.kernel, &change);
 	if (rc < 0)
 		return keeper_failed(k, node, rc, "setting its peer", err);
 	rc = keeper_look(k, err);
-	own = state_peer(&k->state, &change.key);
-	if (rc == 0 && (!own || own->n_allowed))
+	if (rc == 0 && !state_peer(&k->state, &change.key))
 		rc = err_code(err, EUCLEAN,
 		    "%s: the kernel does not show its peer as set",
 		    keeper_who(k, node)->name);

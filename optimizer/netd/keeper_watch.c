@@ -143,8 +143,8 @@ repair(struct keeper *k, uint32_t node)
 		(void)keeper_note(k, node, 0); /* without a disk it is found again */
 		return;
 	}
-	if (keeper_interface(k, node, false, &err) < 0 || keeper_look(k, &err) < 0 ||
-	    keeper_preflight(k, node, &err) < 0 || keeper_commit(k, node, &err) < 0) {
+	if (keeper_preflight(k, node, &err) < 0 ||
+	    keeper_interface(k, node, &err) < 0 || keeper_commit(k, node, &err) < 0) {
 		b->stage = BOOK_STAGED;
 		(void)keeper_note(k, node, 0); /* likewise */
 	}

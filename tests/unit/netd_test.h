@@ -74,6 +74,25 @@ routes_of(uint8_t protocol)
 	return n;
 }
 
+/* The mesh file again, but hkg is behind NAT, too. */
+static inline void
+behind_nat(bool at_hub)
+{
+	static char text[4096];
+	const char *line = strstr(netd_mesh_text, "Endpoint = 35.241.112.61:51820\n");
+	size_t before = (size_t)(line - netd_mesh_text);
+
+	memcpy(text, netd_mesh_text, before);
+	(void)snprintf(text + before, sizeof(text) - before, "%s",
+	    strchr(line, '\n') + 1); /* fits */
+	w.mesh_text = text;
+	w.at_hub = at_hub;
+	assert_int_equal(netd_restart(), 0);
+	if (at_hub)
+		fake.hub.key = w.mesh->nodes[DUB].key;
+	assert_int_equal(netd_hello(), 0);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, finish)
 
 #endif
