@@ -168,16 +168,17 @@ next_routed(struct way *w, const struct way_view *v)
 	if (w->seen.route != WAY_LEASE_ROUTE || !is_well(w) ||
 	    v->now.ns < w->retry_at.ns)
 		return WAY_REST;
+	/* Of an agent before this one, or of a plan before this one. */
+	if (v->hub_silent && !way_core_wished(w))
+		w->emergency = true;
+	/* First of all: a commit may be refused again and again. */
+	if (mono_diff(v->now, w->renewed_at) >= WAY_RENEW_NS &&
+	    (way_core_wished(w) || w->emergency))
+		return WAY_LEASE;
 	if (way_core_wished(w) && !w->emergency && w->verified &&
 	    w->rounds >= WAY_ROUNDS &&
 	    mono_diff(v->now, w->leased_at) >= WAY_LEASE_S * NS_PER_S)
 		return WAY_COMMIT;
-	/* Of an agent before this one, or of a plan before this one. */
-	if (v->hub_silent && !way_core_wished(w))
-		w->emergency = true;
-	if (mono_diff(v->now, w->renewed_at) >= WAY_RENEW_NS &&
-	    (way_core_wished(w) || w->emergency))
-		return WAY_LEASE;
 	return WAY_REST;
 }
 

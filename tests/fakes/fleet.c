@@ -351,11 +351,17 @@ obey(struct fleet *f, size_t i)
 				return -EBUSY;
 			f->node[i].tokens--;
 		}
+		if (t->route == WAY_NO_ROUTE)
+			t->urgent = ask->emergency;
 		if (t->route != WAY_FIRM_ROUTE)
 			t->route = WAY_LEASE_ROUTE;
 		t->until = mono_add(f->now, WAY_LEASE_S * NS_PER_S);
 		break;
 	case CORE_COMMIT:
+		if (t->urgent && f->node[i].tokens == 0)
+			return -EBUSY;
+		f->node[i].tokens -= t->urgent;
+		t->urgent = false;
 		t->route = WAY_FIRM_ROUTE;
 		break;
 	case CORE_WITHDRAW:

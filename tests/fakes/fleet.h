@@ -18,6 +18,7 @@ struct fleet_table {
 	enum way_path staged;
 	size_t via;
 	enum way_route route;
+	bool urgent;	    /* leased in an emergency, and not paid for */
 	struct mono until;  /* of a lease */
 	struct mono shaken; /* 0 = never */
 	bool foreign;

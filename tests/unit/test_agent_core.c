@@ -304,6 +304,30 @@ refusals_are_waited_out(void **state)
 	assert_int_equal(fleet_state(&f, HKG, NRT), WAY_DIRECT);
 }
 
+/* Leased while the hub was silent, wished since, and no change is left to commit it. */
+static void
+lease_lives_while_its_commit_waits(void **state)
+{
+	(void)state;
+	make_direct(HKG, NRT);
+	fleet_wish(&f, HKG, NRT, WAY_BY_HUB, 0);
+	fleet_run(&f, 10 * NS_PER_S);
+	fleet_cut(&f, HKG, DUB, true);
+	fleet_run(&f, 10 * NS_PER_S);
+	assert_int_equal(fleet_state(&f, HKG, NRT), WAY_LEASED);
+	f.node[HKG].tokens = 0;
+	fleet_wish(&f, HKG, NRT, WAY_BY_TUNNEL, 0);
+	fleet_cut(&f, HKG, DUB, false);
+	for (int i = 0; i < 60; i++) {
+		fleet_run(&f, 10 * NS_PER_S);
+		assert_int_equal(fleet_state(&f, HKG, NRT), WAY_LEASED);
+	}
+	assert_int_equal(f.node[HKG].events[CORE_REFUSED], 0);
+	f.node[HKG].tokens = 1;
+	fleet_run(&f, 30 * NS_PER_S);
+	assert_int_equal(fleet_state(&f, HKG, NRT), WAY_DIRECT);
+}
+
 static void
 frozen_nodes_only_withdraw(void **state)
 {
@@ -414,6 +438,7 @@ main(void)
 		TEST(killed_agent_loses_its_lease),
 		TEST(bad_tunnels_carry_nothing),
 		TEST(refusals_are_waited_out),
+		TEST(lease_lives_while_its_commit_waits),
 		TEST(frozen_nodes_only_withdraw),
 		TEST(operators_are_not_fought),
 		TEST(relay_paths_switch_without_a_loss),
