@@ -127,12 +127,15 @@ static void
 saw_way(struct core *c, size_t i, const struct way_seen *seen, struct mono now)
 {
 	struct way *w = &c->ways[i];
-	bool was_foreign = w->seen.foreign;
+	bool was_foreign = w->seen.foreign, first = w->seen_at.ns == 0;
 	char at[ENDPOINT_TEXT_MAX];
 
 	if (way_see(w, seen, now) && !seen->foreign)
 		tell(c, seen->route ? CORE_DIRECT : CORE_FAULT, i,
 		    seen->route ? "netd put its routes back" : w->why.text);
+	/* Whoever made it may not have lived to say so, and stages wait for that. */
+	if (first && seen->route == WAY_FIRM_ROUTE && !seen->foreign)
+		tell(c, CORE_DIRECT, i, "as it was before the start");
 	if (seen->foreign && !was_foreign)
 		tell(c, CORE_OPERATOR, i, seen->words);
 	if (core_nat_saw(c, i, seen, at))
