@@ -126,10 +126,13 @@ bool core_probe(struct core *c, struct core_probe *out, struct mono now);
 /* rc: 0 or -errno of sending. */
 void core_sent(struct core *c, const struct core_probe *probe, int rc, uint64_t seq,
     struct mono now);
-/* by_hub: it came in by the hub's interface. */
+/*
+ * by_hub: it came in by the hub's interface.  Sequence numbers grow: those below the
+ * first that was sent are of a core before this one, whose slots meant other nodes.
+ */
 void core_answer(struct core *c, uint32_t slot, uint64_t seq, int64_t rtt_us,
     bool by_hub);
-void core_lost(struct core *c, uint32_t slot);
+void core_lost(struct core *c, uint32_t slot, uint64_t seq);
 
 /* A datagram to open this end's NAT; false when none is due. */
 struct core_punch {

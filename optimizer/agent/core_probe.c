@@ -107,6 +107,10 @@ core_sent(struct core *c, const struct core_probe *probe, int rc, uint64_t seq,
 {
 	struct way *w = &c->ways[probe->node];
 
+	if (rc == 0 && !c->has_sent) {
+		c->has_sent = true;
+		c->first_seq = seq;
+	}
 	switch (probe->kind) {
 	case CORE_LIVE:
 		live_sent(core_state_is_way(c, probe->node) ? &w->live : &c->hub,
@@ -126,13 +130,22 @@ core_sent(struct core *c, const struct core_probe *probe, int rc, uint64_t seq,
 	}
 }
 
+static bool
+is_ours(const struct core *c, uint64_t seq)
+{
+	return c->has_sent && seq >= c->first_seq;
+}
+
 void
 core_answer(struct core *c, uint32_t slot, uint64_t seq, int64_t rtt_us, bool by_hub)
 {
 	size_t i = slot / CORE_KINDS;
-	struct way *w = &c->ways[i];
+	struct way *w;
 
+	if (!is_ours(c, seq))
+		return;
 	assert(i < c->n);
+	w = &c->ways[i];
 	switch ((enum core_probe_kind)(slot % CORE_KINDS)) {
 	case CORE_LIVE:
 		live_answered(core_state_is_way(c, i) ? &w->live : &c->hub, seq,
@@ -157,11 +170,15 @@ core_answer(struct core *c, uint32_t slot, uint64_t seq, int64_t rtt_us, bool by
 }
 
 void
-core_lost(struct core *c, uint32_t slot)
+core_lost(struct core *c, uint32_t slot, uint64_t seq)
 {
 	size_t kind = slot % CORE_KINDS;
-	struct way *w = &c->ways[slot / CORE_KINDS];
+	struct way *w;
 
+	if (!is_ours(c, seq))
+		return;
+	assert(slot / CORE_KINDS < c->n);
+	w = &c->ways[slot / CORE_KINDS];
 	/* Liveness has deadlines of its own. */
 	if (w->testing && (kind == CORE_SMALL || kind == CORE_FULL))
 		pair_lost(&w->test, kind == CORE_FULL ? PAIR_FULL : PAIR_SMALL);

@@ -26,6 +26,8 @@ struct core {
 	/* Probes of this moment: those of the beat, then those of tests. */
 	size_t cursor;
 	bool beat_due, hub_due;
+	bool has_sent; /* a probe, and the first was ... */
+	uint64_t first_seq;
 	struct mono now; /* of the last tick */
 	struct core_event events[CORE_EVENTS_MAX];
 	size_t first_event, n_events;

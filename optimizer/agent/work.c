@@ -124,7 +124,7 @@ on_result(const struct pinger_result *r, void *ctx)
 		    r->rtt_ns < 0 ? -1 : r->rtt_ns / NS_PER_US,
 		    r->ifindex && r->ifindex == w->aim.hub);
 	else if (r->fate == PINGER_LOST)
-		core_lost(w->core, r->slot);
+		core_lost(w->core, r->slot, r->seq);
 }
 
 static void

@@ -292,7 +292,7 @@ land(struct fleet *f)
 			continue;
 		}
 		if (p->rtt_us < 0)
-			core_lost(f->node[p->node].core, p->slot);
+			core_lost(f->node[p->node].core, p->slot, p->seq);
 		else
 			core_answer(f->node[p->node].core, p->slot, p->seq, p->rtt_us,
 			    p->by_hub);

@@ -307,6 +307,28 @@ refusals_are_waited_out(void **state)
 	assert_int_equal(fleet_state(&f, HKG, NRT), WAY_DIRECT);
 }
 
+/* The mesh file was read again while probes were under way: indices moved. */
+static void
+answers_of_another_roster_are_nobodys(void **state)
+{
+	uint64_t before;
+	struct core *c;
+
+	(void)state;
+	make_direct(HKG, NRT);
+	before = f.seq;
+	fleet_start(&f, HKG);
+	c = f.node[HKG].core;
+	for (int i = 0; i < 2; i++) {
+		core_answer(c, NRT * CORE_KINDS + CORE_LIVE, before, 7000, false);
+		core_answer(c, 9999 * CORE_KINDS, before, 7000, false);
+		core_lost(c, 9999 * CORE_KINDS + CORE_SMALL, before);
+		assert_int_equal(core_way(c, NRT)->live.rtt_us,
+		    i ? 49000 : LIVE_UNKNOWN);
+		fleet_run(&f, NS_PER_S);
+	}
+}
+
 /* Leased while the hub was silent, wished since, and no change is left to commit it. */
 static void
 lease_lives_while_its_commit_waits(void **state)
@@ -441,6 +463,7 @@ main(void)
 		TEST(killed_agent_loses_its_lease),
 		TEST(bad_tunnels_carry_nothing),
 		TEST(refusals_are_waited_out),
+		TEST(answers_of_another_roster_are_nobodys),
 		TEST(lease_lives_while_its_commit_waits),
 		TEST(frozen_nodes_only_withdraw),
 		TEST(operators_are_not_fought),

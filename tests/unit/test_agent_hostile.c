@@ -316,7 +316,7 @@ turn(void)
 		if (probe.node == DUB || seed_below(&dice, 500))
 			core_answer(core, probe.slot, seq, 900, seed_below(&dice, 10));
 		else
-			core_lost(core, probe.slot);
+			core_lost(core, probe.slot, seq);
 	}
 	while (core_ask(core, &ask, fake.now)) {
 		int rc = pass_on(&ask);
