@@ -30,6 +30,8 @@ upload_curl_options(CURL *c, const char *url, struct curl_slist *headers,
 		{ CURLOPT_NOSIGNAL, 1 },
 		{ CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS },
 		{ CURLOPT_TIMEOUT_MS, REQUEST_TIMEOUT_MS },
+		/* Do not wait for a resolver's thread, and with it the probes. */
+		{ CURLOPT_QUICK_EXIT, 1 },
 	};
 
 	for (size_t i = 0; rc == CURLE_OK && i < sizeof(longs) / sizeof(longs[0]); i++)

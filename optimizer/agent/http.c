@@ -192,6 +192,10 @@ set_once(struct job *j)
 		rc = curl_easy_setopt(j->easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
 	if (rc == CURLE_OK)
 		rc = curl_easy_setopt(j->easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	/* Without it a transfer that is over waits for its resolver's thread, and with
+	 * it the loop, as long as name servers are silent. */
+	if (rc == CURLE_OK)
+		rc = curl_easy_setopt(j->easy, CURLOPT_QUICK_EXIT, 1L);
 	/* The collector knows us by our address, which a proxy would replace. */
 	if (rc == CURLE_OK)
 		rc = curl_easy_setopt(j->easy, CURLOPT_NOPROXY, "*");
