@@ -75,6 +75,23 @@ keeper_interface(struct keeper *k, uint32_t node, struct err *err)
 }
 
 /*
+ * Is this a peer that was made for the node under a key that the mesh file no longer
+ * has?  Its link-local address is of its own key, which nobody else would set.
+ */
+static bool
+is_former(const struct keeper *k, uint32_t node, const struct kernel_peer *peer)
+{
+	const struct mesh_node *w = keeper_who(k, node);
+	struct prefix own = { wgkey_link_local(&peer->key), 128 };
+	size_t found = 0;
+
+	for (size_t i = 0; i < w->n_prefixes; i++)
+		found += scene_among(peer->allowed, peer->n_allowed, &w->prefixes[i]);
+	return found == w->n_prefixes && peer->n_allowed == found + 1 &&
+	       scene_among(peer->allowed, peer->n_allowed, &own);
+}
+
+/*
  * Is what this peer is to hold free for it, or with a peer that we made?  Others' are
  * never taken from, and a peer that holds more than it should is no work of ours.
  */
@@ -94,6 +111,8 @@ check_taken(struct keeper *k, uint32_t node, struct err *err)
 
 		if (owner != node && owner != NETD_NONE && k->book.node[owner].peer)
 			continue;
+		if (owner == NETD_NONE && is_former(k, node, peer))
+			continue;
 		for (size_t i = 0; i < peer->n_allowed && rc == 0; i++) {
 			if (scene_among(want, n, &peer->allowed[i]) == (owner == node))
 				continue;
@@ -108,6 +127,26 @@ check_taken(struct keeper *k, uint32_t node, struct err *err)
 	}
 	free(want);
 	return rc;
+}
+
+/* A node whose key is another now is nobody under its old one. */
+static int
+remove_former(struct keeper *k, uint32_t node, struct err *err)
+{
+	const struct kernel_device *dev = k->state.direct;
+
+	for (size_t p = 0; dev && p < dev->n_peers; p++) {
+		int rc;
+
+		if (k->scene.owner[p] != NETD_NONE ||
+		    !is_former(k, node, &dev->peers[p]))
+			continue;
+		rc = kernel_peer_remove(k->opts.kernel, &dev->peers[p].key);
+		if (rc < 0)
+			return keeper_failed(k, node, rc, "removing its old peer", err);
+		return keeper_look(k, err);
+	}
+	return 0;
 }
 
 /* One message with what this peer lacks by the book; none if it lacks nothing. */
@@ -227,6 +266,8 @@ keeper_stage(struct keeper *k, const struct netd_request *req, struct err *err)
 		return rc;
 	}
 	rc = keeper_interface(k, node, err);
+	if (rc == 0)
+		rc = remove_former(k, to, err);
 	if (rc == 0)
 		rc = complete_peer(k, to, req, err);
 	if (rc == 0)

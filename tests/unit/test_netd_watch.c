@@ -225,11 +225,65 @@ another_boot_starts_by_the_hub(void **unused)
 	assert_int_equal(w.self.tokens, 1);
 }
 
+/* What was made under the old key is recognised, and does not stand in the way. */
+static void
+a_node_has_another_key(void **unused)
+{
+	static char text[sizeof(netd_mesh_text)];
+	struct netd_request req;
+	struct mesh *mesh;
+	char *key;
+
+	(void)unused;
+	for (int restart = 0; restart < 2; restart++) {
+		promote(SYD);
+		promote(SIN);
+		memcpy(text, netd_mesh_text, sizeof(text));
+		key = strstr(strstr(text, "Name = syd"), "PublicKey = ") + 12;
+		key[0] = key[0] == 'a' ? 'b' : 'a';
+		w.mesh_text = text;
+		mesh = netd_mesh(text);
+		netd_request_init(&req, NETD_HELLO);
+		req.hash = netd_roster_hash(mesh);
+		if (restart)
+			assert_int_equal(netd_restart(), 0);
+		assert_int_equal(netd_ask_at(&req), 0);
+		mesh_free(mesh);
+		assert_int_equal(netd_ask(NETD_WITHDRAW, SYD, NETD_NONE), 0);
+		assert_int_equal(fake.direct.n_peers, 2);
+		assert_int_equal(netd_stage(SYD), 0);
+		assert_int_equal(fake.direct.n_peers, 2); /* the old one went */
+		assert_non_null(peer_of(SYD));
+		assert_int_equal(w.node[SYD].flags, 0);
+		assert_int_equal(path(SIN), NETD_DIRECT);
+		(void)finish(unused);
+		(void)begin(unused);
+	}
+}
+
+/* ... but one that is not as we make them is somebody's. */
+static void
+a_strangers_peer_is_left(void **unused)
+{
+	struct kernel_peer *p;
+
+	(void)unused;
+	promote(SYD);
+	assert_int_equal(netd_ask(NETD_WITHDRAW, SYD, NETD_NONE), 0);
+	p = peer_of(SYD);
+	p->key.b[0] ^= 1; /* and its link-local address is not of this key */
+	assert_int_equal(netd_ask(NETD_ADOPT, SYD, NETD_NONE), 0);
+	assert_int_equal(netd_stage(SYD), -EACCES);
+	assert_int_equal(fake.direct.n_peers, 1);
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		T(what_an_operator_changes_is_theirs),
+		T(a_node_has_another_key),
+		T(a_strangers_peer_is_left),
 		T(roaming_is_no_operator),
 		T(a_flush_is_repaired_once),
 		T(a_flush_of_leases_restores_nothing),
