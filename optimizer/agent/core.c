@@ -23,6 +23,7 @@ core_new(const struct core_opts *opts, struct mono now)
 
 		way_init(w);
 		w->name = mesh->nodes[i].name;
+		wgkey_short(&mesh->nodes[i].key, w->key);
 		w->port = mesh->direct_port;
 		w->full_bytes = opts->full_bytes;
 		w->by_overlay = mesh->nodes[i].address.addr.family == AF_INET;

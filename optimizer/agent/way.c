@@ -268,7 +268,14 @@ static void
 refused(struct way *w, enum way_act act, int rc, const char *text,
     const struct way_view *v)
 {
-	(void)err_set(&w->why, "%s: %s", w->name, text[0] ? text : strerror(-rc));
+	size_t name = strlen(w->name);
+
+	/* Most of netd's words name the node themselves. */
+	if (strncmp(text, w->name, name) == 0 && text[name] == ':')
+		(void)err_set(&w->why, "%s", text);
+	else
+		(void)err_set(&w->why, "%s: %s", w->name,
+		    text[0] ? text : strerror(-rc));
 	switch (act) {
 	case WAY_WITHDRAW: /* it is never refused by policy: the kernel said no */
 		w->leave_at =

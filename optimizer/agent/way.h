@@ -18,6 +18,7 @@
 
 #include "common/addr.h"
 #include "common/err.h"
+#include "common/wgkey.h"
 #include "optimizer/agent/live.h"
 #include "optimizer/apply/pair.h"
 
@@ -96,6 +97,7 @@ struct way_view {
 
 struct way {
 	const char *name, *listener; /* borrowed; the end whose UDP port must be open */
+	char key[WGKEY_SHORT_MAX];   /* of the far end, by the mesh file */
 	uint16_t port;
 	size_t full_bytes;
 	bool starts;	 /* this end sends the first handshake */

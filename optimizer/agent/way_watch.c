@@ -121,10 +121,10 @@ watch_handshake(struct way *w, const struct way_view *v)
 		return;
 	}
 	(void)err_set(&w->why,
-	    "%s: no handshake in %lld s: is its agent running, with the same plan? is "
-	    "UDP "
-	    "port %u open on %s?",
-	    w->name, (long long)(WAY_SHAKE_NS / NS_PER_S), w->port, w->listener);
+	    "%s: no handshake in %lld s: is its agent running, with the same plan and "
+	    "mesh file? is its key %s? is UDP port %u open on %s?",
+	    w->name, (long long)(WAY_SHAKE_NS / NS_PER_S), w->key, w->port,
+	    w->listener);
 }
 
 void

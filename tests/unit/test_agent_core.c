@@ -94,6 +94,8 @@ either_end_may_be_first(void **state)
 	fleet_run(&f, 60 * NS_PER_S);
 	assert_int_equal(fleet_state(&f, HKG, NRT), WAY_STAGED);
 	assert_non_null(strstr(f.node[HKG].last[NRT].text, "no handshake in 15 s"));
+	/* The key that it must have there is named. */
+	assert_non_null(strstr(f.node[HKG].last[NRT].text, "is its key 9ZK9"));
 	fleet_start(&f, NRT);
 	fleet_wish(&f, NRT, HKG, WAY_BY_TUNNEL, 0);
 	fleet_run(&f, 100 * NS_PER_S);
