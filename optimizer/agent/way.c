@@ -119,10 +119,13 @@ hub_answers(const struct way *w, const struct way_view *v)
 static bool
 is_worse(struct way *w, const struct way_view *v)
 {
+	bool fresh = w->seen.route == WAY_LEASE_ROUTE && !w->emergency;
+	int most = fresh ? WAY_LOSS_NEW : WAY_LOSS_PERMILLE;
+
 	if (live_is_silent(&w->live))
 		return err_set(&w->why, "%s: %u probes in a row were not answered",
 			   w->name, w->live.misses) < 0;
-	if (live_loss_permille(&w->live) >= WAY_LOSS_PERMILLE)
+	if (live_loss_permille(&w->live) >= most)
 		return err_set(&w->why, "%s: %.1f %% lost of a minute's probes",
 			   w->name, live_loss_permille(&w->live) / 10.) < 0;
 	if (!w->emergency && w->slow_since.ns &&

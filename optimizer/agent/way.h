@@ -36,6 +36,8 @@
 #define WAY_SLOW_NS	  (300 * NS_PER_S) /* longer than 1.1 x the hub's */
 #define WAY_SLOW_PERCENT  110
 #define WAY_LOSS_PERMILLE 20
+#define WAY_LOSS_NEW	  11 /* while it is leased: more than 1 % is no promotion */
+#define WAY_PROOFS	  3  /* tests in a row: 5 % each way pass 60 probes 1 in 500 */
 #define WAY_RETIRE_NS	  (150 * NS_PER_S)  /* two leases and a good deal */
 #define WAY_SHAKE_NS	  (15 * NS_PER_S)   /* then its absence is told */
 #define WAY_LEAD_NS	  (500 * NS_PER_MS) /* the end that starts waits so long */
@@ -118,7 +120,7 @@ struct way {
 	struct mono hold_until, retry_at, leave_at; /* not before */
 	int64_t retry_ns;
 	struct mono staged_at, leased_at, renewed_at, round_at;
-	unsigned rounds;
+	unsigned rounds; /* good tests in a row: before the lease, and again in it */
 	struct mono slow_since; /* 0 = not slow */
 	struct mono idle_since; /* staged, without route, and not wished; 0 = not so */
 	/* The far end answers by the hub: it has left this path, too.  0 = not seen. */

@@ -34,6 +34,7 @@ static inline void
 way_core_forget(struct way *w)
 {
 	w->testing = w->verified = false;
+	w->rounds = 0;
 	live_restart(&w->accept, LIVE_UNKNOWN);
 }
 

@@ -39,6 +39,7 @@ test_failed(struct way *w, const struct way_view *v)
 {
 	w->why = w->test.why;
 	w->verified = false;
+	w->rounds = 0;
 	w->retry_at = mono_add(v->now, w->retry_ns);
 	if (w->retry_ns < WAY_RETRY_MAX_NS)
 		w->retry_ns *= 2;
@@ -50,9 +51,12 @@ end_test(struct way *w, const struct way_view *v)
 {
 	if (w->test.phase == PAIR_VERIFIED) {
 		w->testing = false;
-		w->verified = w->proved = true;
-		w->retry_ns = way_core_first_retry(w);
+		w->proved = true;
 		w->rounds++;
+		if (!w->seen.route && w->rounds < WAY_PROOFS)
+			return; /* and once more */
+		w->verified = true;
+		w->retry_ns = way_core_first_retry(w);
 		if (!w->seen.route) {
 			live_restart(&w->accept, LIVE_UNKNOWN);
 			w->why.text[0] = '\0';

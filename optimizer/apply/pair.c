@@ -82,6 +82,11 @@ judge(struct pair *p)
 		    "%s: %u of %u probes in the tunnel were answered: is %s losing "
 		    "packets, or dropping ICMPv6 on its direct interface?",
 		    p->opts.name, small->answered, PAIR_PROBES, p->opts.name);
+	else if (full->answered > 0 && full->answered < PAIR_PROBES)
+		pair_fail(p,
+		    "%s: %u of %u full-size probes (%zu bytes) were answered: the path "
+		    "loses packets",
+		    p->opts.name, full->answered, PAIR_PROBES, p->opts.full_bytes);
 	else if (full->answered < PAIR_PROBES)
 		pair_fail(p,
 		    "%s: %u of %u full-size probes (%zu bytes) were answered, and all "

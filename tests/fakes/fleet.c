@@ -242,6 +242,18 @@ in_tunnel(struct fleet *f, size_t a, size_t b, int64_t *there, int64_t *back)
 	return true;
 }
 
+/* xorshift64: Marsaglia 2003. */
+static bool
+drops(struct fleet *f)
+{
+	if (!f->drops_permille)
+		return false;
+	f->dice ^= f->dice << 13;
+	f->dice ^= f->dice >> 7;
+	f->dice ^= f->dice << 17;
+	return f->dice % 1000 < f->drops_permille;
+}
+
 /* Half of the way there and half of the way back. */
 static int64_t
 echo_us(struct fleet *f, size_t a, const struct core_probe *p)
@@ -258,7 +270,7 @@ echo_us(struct fleet *f, size_t a, const struct core_probe *p)
 	else if (b == 0)
 		ok = leg(f, a, 0, &there) && leg(f, 0, a, &back);
 	else if (p->link_local)
-		ok = in_tunnel(f, a, b, &there, &back);
+		ok = in_tunnel(f, a, b, &there, &back) && !drops(f);
 	else
 		ok = staged_way(f, a, b, &there) && fleet_arrives(f, b, a, &back);
 	return ok ? (there + back) / 2 : -1;

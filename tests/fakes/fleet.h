@@ -58,6 +58,8 @@ struct fleet {
 	bool cut[FLEET_MAX][FLEET_MAX]; /* one way; [i][hub] and [hub][i] too */
 	bool deaf[FLEET_MAX];		/* takes no overlay packets by its tunnels */
 	bool eats_full;
+	unsigned drops_permille; /* of the echoes in tunnels */
+	uint64_t dice;		 /* not 0 */
 	int64_t rtt_us[FLEET_MAX][FLEET_MAX];
 	struct fleet_flight flight[FLEET_FLIGHTS];
 	size_t n_flights;

@@ -293,6 +293,32 @@ bad_tunnels_carry_nothing(void **state)
 	}
 }
 
+/*
+ * 5 % each way are 98 of 1000 echoes. One test of 20 probes passes one time in eight,
+ * and is tried again; what is leased is in use.
+ */
+static void
+lossy_tunnels_are_not_begun(void **state)
+{
+	unsigned leased = 0;
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= 50; seed++) {
+		fleet_fini(&f);
+		fleet_init(&f);
+		f.drops_permille = 98;
+		f.dice = seed * 2654435761U;
+		fleet_wish(&f, HKG, NRT, WAY_BY_TUNNEL, 0);
+		for (int s = 0; s < 800; s += 10) {
+			fleet_run(&f, 10 * NS_PER_S);
+			leased += fleet_state(&f, HKG, NRT) >= WAY_LEASED;
+			assert_int_not_equal(fleet_state(&f, HKG, NRT), WAY_DIRECT);
+		}
+	}
+	print_message("leased at %u of 4000 looks\n", leased);
+	assert_in_range(leased, 0, 6); /* one lease */
+}
+
 static void
 refusals_are_waited_out(void **state)
 {
@@ -464,6 +490,7 @@ main(void)
 		TEST(steady_restart_changes_nothing),
 		TEST(killed_agent_loses_its_lease),
 		TEST(bad_tunnels_carry_nothing),
+		TEST(lossy_tunnels_are_not_begun),
 		TEST(refusals_are_waited_out),
 		TEST(answers_of_another_roster_are_nobodys),
 		TEST(lease_lives_while_its_commit_waits),

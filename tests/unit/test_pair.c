@@ -154,7 +154,9 @@ a_path_is_judged(void **unused)
 		{ "MTU black hole", { 10, 0, { 49000 }, { 0, 0 } }, 49000,
 		    "nrt: 0 of 10 full-size probes (1372 bytes) were answered" },
 		{ "one full lost", { 10, 9, { 49000 }, { 0, 0 } }, 49000,
-		    "nrt: 9 of 10 full-size probes" },
+		    "nrt: 9 of 10 full-size probes (1372 bytes) were answered: the "
+		    "path "
+		    "loses packets" },
 		{ "does not fit", { 10, 10, { 49000 }, { 0, -EMSGSIZE } }, 49000,
 		    "nrt: 0 of 10 full-size probes" },
 		{ "no peer has it", { 10, 10, { 49000 }, { -ENOKEY, -ENOKEY } }, 49000,
