@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -30,8 +31,12 @@
 #define SETTLE	   (300 * NS_PER_MS)
 #define SETTLE_MAX (2 * NS_PER_S)
 
+/* A netd whose other half has just gone may have a request to end. */
+#define HANDOVER (5 * NS_PER_S)
+
 struct server {
 	const struct serve_opts *opts;
+	int lock; /* the state directory: its journal has one writer */
 	struct kernel *kernel;
 	struct keeper *keeper;
 	int monitor;
@@ -149,6 +154,28 @@ harden(struct err *err)
 }
 
 static int
+hold_state(struct server *s, struct err *err)
+{
+	const char *dir = s->opts->state_dir;
+	struct mono until = mono_add(clock_mono(), HANDOVER);
+
+	s->lock = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->lock < 0)
+		return err_code(err, errno, "%s: %s", dir, strerror(errno));
+	while (flock(s->lock, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return err_code(err, errno, "%s: %s", dir, strerror(errno));
+		if (stopped || mono_diff(clock_mono(), until) >= 0)
+			return err_code(err, EBUSY,
+			    "%s: another meshopt-agent is at work here, and one is "
+			    "enough for a node",
+			    dir);
+		(void)poll(NULL, 0, 50); /* in ms; a signal ends it early */
+	}
+	return 0;
+}
+
+static int
 start(struct server *s, struct err *err)
 {
 	struct keeper_opts opts = { .limit = { s->opts->burst, s->opts->window_ns },
@@ -159,6 +186,8 @@ start(struct server *s, struct err *err)
 	struct mesh *mesh = NULL;
 	int rc = harden(err);
 
+	if (rc == 0)
+		rc = hold_state(s, err);
 	if (rc == 0)
 		rc = mesh_load(s->opts->mesh_path, &mesh, err);
 	if (rc == 0)
@@ -250,7 +279,7 @@ loop(struct server *s)
 int
 serve_run(const struct serve_opts *opts)
 {
-	struct server s = { .opts = opts, .monitor = -1 };
+	struct server s = { .opts = opts, .lock = -1, .monitor = -1 };
 	struct err err;
 	int rc = start(&s, &err);
 
@@ -263,5 +292,7 @@ serve_run(const struct serve_opts *opts)
 		keeper_close(s.keeper);
 	}
 	kernel_close(s.kernel);
+	if (s.lock >= 0)
+		(void)close(s.lock); /* nothing was written to it */
 	return rc < 0 ? 1 : 0;
 }
