@@ -121,7 +121,7 @@ mesh_find_self(const struct mesh *mesh, const struct addr *addrs, size_t n,
 		found = node;
 	}
 	if (found == SIZE_MAX)
-		return err_code(err, ENOENT,
+		return err_code(err, EADDRNOTAVAIL,
 		    "no node of mesh %s has an address of this machine; is %s up? "
 		    "--node NAME says which node this is",
 		    mesh->name, mesh->interface);

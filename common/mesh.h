@@ -115,8 +115,8 @@ size_t mesh_find(const struct mesh *mesh, const char *name);
 size_t mesh_find_address(const struct mesh *mesh, const struct addr *overlay);
 
 /*
- * Which node is this machine?  The one whose overlay address is among addrs.  -ENOENT
- * when none is, -EEXIST when two are; err says so.
+ * Which node is this machine?  The one whose overlay address is among addrs.
+ * -EADDRNOTAVAIL when none is, -EEXIST when two are; err says so.
  */
 int mesh_find_self(const struct mesh *mesh, const struct addr *addrs, size_t n,
     size_t *self, struct err *err);

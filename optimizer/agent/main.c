@@ -17,6 +17,7 @@
 
 #include "common/caps.h"
 #include "common/log.h"
+#include "common/sdnotify.h"
 #include "optimizer/agent/follow.h"
 #include "optimizer/agent/loop.h"
 #include "optimizer/agent/options.h"
@@ -118,6 +119,30 @@ find_collector(const struct options *o, const struct mesh *mesh, const char **ou
 	return 0;
 }
 
+/*
+ * The overlay may come up long after us, and to leave and be started again would soon
+ * be taken for a crash loop.
+ */
+static int
+await_roster(const struct options *o, struct work_opts *work, struct err *err)
+{
+	bool said = false;
+	int rc;
+
+	while ((rc = roster_load(o->mesh_path, o->node, &work->mesh, &work->self,
+		    err)) == -EADDRNOTAVAIL) {
+		if (!said)
+			log_warnx("%s: waiting for it", err->text);
+		said = true;
+		/* Nobody may listen. */
+		(void)sdnotify("READY=1\nSTATUS=no overlay address yet\nWATCHDOG=1");
+		(void)sleep(1);
+	}
+	if (said && rc == 0)
+		(void)sdnotify("STATUS="); /* likewise */
+	return rc;
+}
+
 static int
 run(const struct options *o, struct err *err)
 {
@@ -132,7 +157,7 @@ run(const struct options *o, struct err *err)
 		.dont_fragment = true };
 	struct work_opts *work = &opts.work;
 	struct loop *loop = NULL;
-	int rc = roster_load(o->mesh_path, o->node, &work->mesh, &work->self, err);
+	int rc = await_roster(o, work, err);
 
 	if (rc == 0)
 		rc = find_collector(o, work->mesh, &opts.collector, err);
