@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "optimizer/agent/loop.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 
@@ -14,6 +15,7 @@
 #include "optimizer/agent/uplink.h"
 
 #define SHORTEST_NS (1 * NS_PER_MS) /* of a sleep */
+#define NETD_S	    15		    /* it is asked for something every 5 s */
 
 struct loop {
 	struct ev_loop *ev;
@@ -22,6 +24,7 @@ struct loop {
 	struct uplink *uplink;
 	int result;
 	bool ready;
+	unsigned silent_s; /* since netd said anything */
 	ev_timer tick, second;
 	ev_io netd, probes[PINGER_FDS];
 	size_t n_probes;
@@ -74,6 +77,7 @@ on_netd(struct ev_loop *ev, ev_io *w, int revents)
 
 	(void)ev;
 	(void)revents;
+	l->silent_s = 0;
 	check(l, work_netd(l->work));
 	turn(l);
 	if (l->ready || !work_is_ready(l->work))
@@ -95,6 +99,11 @@ on_second(struct ev_loop *ev, ev_timer *w, int revents)
 	status.collector = uplink_trouble(l->uplink);
 	status_file_write(l->opts.run_dir, &status);
 	(void)sdnotify("WATCHDOG=1"); /* nobody may listen */
+	/* Counted in turns of this loop: what stopped both is not netd's fault. */
+	if (++l->silent_s <= NETD_S)
+		return;
+	log_warnx("netd: no answer in %d s", NETD_S);
+	check(l, -EPIPE);
 }
 
 static void
