@@ -23,7 +23,10 @@ path_of(const char *dir, const char *name, char path[PATH_MAX_BYTES])
 	(void)snprintf(path, PATH_MAX_BYTES, "%s/%s", dir, name); /* opens or fails */
 }
 
-/* From the bytes of an envelope to what it asks for. */
+/*
+ * From the bytes of an envelope to what it asks for.  If that does not fit the roster,
+ * *out is of its epoch and asks for nothing.
+ */
 static int
 open_order(const struct mesh *mesh, const void *bytes, size_t len, struct order *out,
     struct err *err)
@@ -43,6 +46,10 @@ open_order(const struct mesh *mesh, const void *bytes, size_t len, struct order 
 	rc = plan_from_json((const char *)payload, payload_len, &plan, err);
 	if (rc == 0)
 		rc = order_from_plan(mesh, plan, out, err);
+	if (rc < 0 && plan && plan->issue) {
+		out->epoch = plan->issue->epoch;
+		out->issued = plan->issue->issued;
+	}
 	plan_free(plan);
 	return rc;
 }
@@ -152,12 +159,13 @@ load(struct follow *f, struct err *err)
 	if (rc < 0)
 		return err_code(err, -rc, "%s: %s", path, strerror(-rc));
 	rc = open_order(f->mesh, bytes, len, &order, err);
-	if (rc == 0) {
+	if (order.epoch) {
 		order_fini(&f->order);
 		f->order = order;
 		f->accepted = written;
 		f->crc = crc32c(0, bytes, len);
 		f->has = true;
+		f->unfit = rc < 0;
 	}
 	free(bytes);
 	return rc;
@@ -177,6 +185,7 @@ follow_reload(struct follow *f, const struct mesh *mesh, struct err *err)
 	int rc;
 
 	f->mesh = mesh;
+	f->unfit = true;
 	/* Its indices are of the old roster. */
 	order_fini(&f->order);
 	rc = load(f, err);
@@ -221,12 +230,12 @@ follow_take(struct follow *f, const void *bytes, size_t len, struct wall now,
 	int rc;
 
 	err->text[0] = '\0';
-	if (f->has && crc == f->crc)
+	if (f->has && !f->unfit && crc == f->crc)
 		return FOLLOW_SAME;
 	if (open_order(f->mesh, bytes, len, &order, err) < 0)
 		return FOLLOW_REFUSED;
-	if (guard_judge(f->mesh, &past, &order, now, is_forced(f, order.epoch), err) ==
-	    GUARD_REFUSE) {
+	if (guard_judge(f->mesh, &past, &order, now,
+		f->unfit || is_forced(f, order.epoch), err) == GUARD_REFUSE) {
 		order_fini(&order);
 		return FOLLOW_REFUSED;
 	}
@@ -242,6 +251,7 @@ follow_take(struct follow *f, const void *bytes, size_t len, struct wall now,
 	f->accepted = now;
 	f->crc = crc;
 	f->has = true;
+	f->unfit = false;
 	return FOLLOW_NEW;
 }
 

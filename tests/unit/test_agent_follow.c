@@ -37,7 +37,7 @@ make_mesh(void)
 
 	wgkey_format(&key.public_key, text);
 	fprintf(in, "[Mesh]\nName = follow\nPlanKey = %s\n", text);
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < 5; i++) {
 		struct wgkey node = { { 7, (uint8_t)i } };
 
 		wgkey_format(&node, text);
@@ -123,6 +123,43 @@ taken_once_and_kept(void **state)
 	follow_fini(&f);
 }
 
+/* A node has left the mesh file, and with it the plan that was followed. */
+static void
+another_roster_forgets_no_epoch(void **state)
+{
+	static const char two[] = ROUTE("n1", "n2") "," ROUTE("n1", "n4");
+	static const char four[] = ROUTE("n1", "n2") "," ROUTE("n1",
+	    "n3") "," ROUTE("n2", "n3") "," ROUTE("n3", "n4");
+	struct mesh *small = make_mesh(), *all = mesh;
+	struct err err;
+
+	(void)state;
+	small->n_nodes--;
+	assert_int_equal(follow_load(&f, mesh, dir, &err), 0);
+	assert_int_equal(follow_force(dir, 20, &err), 0);
+	assert_int_equal(take(20, two, &err), FOLLOW_NEW);
+	for (int row = 0; row < 2; row++) {
+		/* Read again, or started again. */
+		if (row == 0) {
+			assert_true(follow_reload(&f, small, &err) < 0);
+		} else {
+			follow_fini(&f);
+			assert_true(follow_load(&f, small, dir, &err) < 0);
+		}
+		assert_int_equal(f.order.n, 0);
+		assert_int_equal(guard_fresh_ns(&f.order, clock_wall()), 0);
+		assert_int_equal(take(19, ROUTE("n1", "n2"), &err), FOLLOW_REFUSED);
+		assert_non_null(strstr(err.text, "epoch 20 was followed already"));
+		assert_int_equal(take(20, ROUTE("n1", "n2"), &err), FOLLOW_REFUSED);
+	}
+	/* Of what there was nothing is known, so that no size is too large. */
+	f.mesh = mesh = all;
+	assert_int_equal(take(21, four, &err), FOLLOW_NEW);
+	follow_fini(&f);
+	small->n_nodes++;
+	mesh_free(small);
+}
+
 static void
 another_key_or_none(void **state)
 {
@@ -200,6 +237,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(taken_once_and_kept),
+		cmocka_unit_test(another_roster_forgets_no_epoch),
 		cmocka_unit_test(another_key_or_none),
 		cmocka_unit_test(what_cannot_be_kept_is_refused),
 		cmocka_unit_test(damage_is_seen),
