@@ -178,6 +178,15 @@ mesh_listen_port(const struct mesh_node *node)
 }
 
 uint16_t
+mesh_direct_port(const struct mesh *mesh, const struct mesh_node *node)
+{
+	if (!mesh->in_place)
+		return mesh->direct_port;
+	/* As the world sees it, which may be a forwarded port. */
+	return node->endpoint.port ? node->endpoint.port : mesh_listen_port(node);
+}
+
+uint16_t
 mesh_keepalive(const struct mesh_node *node, bool starts)
 {
 	if (node->keepalive_s != MESH_NO_LIMIT)

@@ -85,7 +85,12 @@ struct mesh {
 	char interface[IF_NAMESIZE];	    /* default wg0 */
 	char direct_interface[IF_NAMESIZE]; /* default wgd0 */
 	uint16_t direct_port;		    /* default MESH_DIRECT_PORT */
-	uint32_t budget;		    /* default MESH_NO_LIMIT */
+	/*
+	 * Switching = in-place: the direct peers are on the hub interface itself, so
+	 * direct_interface is interface, and there is no second port.
+	 */
+	bool in_place;
+	uint32_t budget;	 /* default MESH_NO_LIMIT */
 	uint16_t stamp_port;	 /* of STAMP reflectors; default MESH_STAMP_PORT */
 	enum mesh_method method; /* of nodes that do not say; default MESH_ICMP */
 	uint8_t dscp;		 /* likewise; default 0 */
@@ -140,6 +145,8 @@ const struct mesh_region *mesh_region(const struct mesh *mesh, const char *name)
  * MESH_LISTEN_PORT.
  */
 uint16_t mesh_listen_port(const struct mesh_node *node);
+/* The UDP port at which the node takes its direct tunnels. */
+uint16_t mesh_direct_port(const struct mesh *mesh, const struct mesh_node *node);
 /*
  * How often the node sends a keepalive to a silent peer, in seconds, 0 = never:
  * Keepalive, else MESH_KEEPALIVE_S where the node starts the tunnel.  The other end has

@@ -115,6 +115,16 @@ set_method(void *field, const char *value, const struct mesh_key *key)
 }
 
 static const char *
+set_switching(void *field, const char *value, const struct mesh_key *key)
+{
+	(void)key;
+	if (strcasecmp(value, "side-by-side") && strcasecmp(value, "in-place"))
+		return "side-by-side or in-place";
+	*(bool *)field = strcasecmp(value, "in-place") == 0;
+	return NULL;
+}
+
+static const char *
 set_role(void *field, const char *value, const struct mesh_key *key)
 {
 	(void)key;
@@ -251,6 +261,7 @@ static set_fn *const setters[MESH_N_KINDS] = {
 	[MESH_K_BOOL] = set_bool,
 	[MESH_K_DATE] = set_date,
 	[MESH_K_METHOD] = set_method,
+	[MESH_K_SWITCHING] = set_switching,
 	[MESH_K_ROLE] = set_role,
 	[MESH_K_PREFIX] = set_prefix,
 	[MESH_K_SUBNET] = set_subnet,
@@ -311,6 +322,7 @@ static const struct mesh_key mesh_keys[] = {
 	{ "Collector", MESH_K_URL, AT(mesh, collector), false, 0, 0, NULL },
 	{ "PlanKey", MESH_K_KEY, AT(mesh, plan_key), false, A_SIGN_KEY },
 	{ "Interface", MESH_K_INTERFACE, AT(mesh, interface), false, 0, 0, NULL },
+	{ "Switching", MESH_K_SWITCHING, AT(mesh, in_place), false, 0, 0, NULL },
 	{ "DirectInterface", MESH_K_INTERFACE, AT(mesh, direct_interface), false, 0, 0,
 	    NULL },
 	{ "DirectPort", MESH_K_U16, AT(mesh, direct_port), false, A_PORT },

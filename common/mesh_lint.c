@@ -238,7 +238,7 @@ check_node(struct lint *l, size_t index)
 		    "%s: its Endpoint %s lies inside the overlay", node->name,
 		    ep->host);
 	/* Two WireGuard interfaces cannot share a port (EADDRINUSE). */
-	if (ep->port == m->direct_port)
+	if (!m->in_place && ep->port == m->direct_port)
 		mesh_lint_add(l, true, node->line,
 		    "%s: the port of its Endpoint is DirectPort, which the direct "
 		    "tunnels "
@@ -295,10 +295,10 @@ check_hub(struct lint *l)
 			    "%s is a second hub, after %s (line %u); there is one",
 			    m->nodes[i].name, m->nodes[m->hub].name,
 			    m->nodes[m->hub].line);
-	if (strcmp(m->interface, m->direct_interface) == 0)
+	if (!m->in_place && strcmp(m->interface, m->direct_interface) == 0)
 		mesh_lint_add(l, true, 0, "Interface and DirectInterface are both %s",
 		    m->interface);
-	if (m->stamp_port == m->direct_port)
+	if (!m->in_place && m->stamp_port == m->direct_port)
 		mesh_lint_add(l, true, 0, "StampPort and DirectPort are both %u",
 		    m->stamp_port);
 }

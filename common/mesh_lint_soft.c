@@ -141,7 +141,13 @@ mesh_lint_nodes(struct lint *l)
 
 		if (!wgkey_is_zero(&node->next_key))
 			check_next_key(l, node);
-		if (node->listen_port == m->direct_port)
+		/* A relay needs a prefix at two peers' while it changes hands. */
+		if (m->in_place && node->relay)
+			mesh_lint_add(l, true, node->line,
+			    "%s: Relay = yes, but Switching = in-place has no relay "
+			    "paths: take out one of the two",
+			    node->name);
+		if (!m->in_place && node->listen_port == m->direct_port)
 			mesh_lint_add(l, true, node->line,
 			    "%s: its ListenPort is DirectPort, which the direct "
 			    "tunnels need for themselves",

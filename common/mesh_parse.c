@@ -182,6 +182,8 @@ static void
 fill_defaults(struct mesh *m)
 {
 	m->hub = SIZE_MAX;
+	if (m->in_place)
+		memcpy(m->direct_interface, m->interface, sizeof(m->interface));
 	for (size_t i = 0; i < m->n_nodes; i++) {
 		struct mesh_node *node = &m->nodes[i];
 

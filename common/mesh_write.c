@@ -76,6 +76,12 @@ put_method(const void *field, char out[VALUE_MAX])
 }
 
 static void
+put_switching(const void *field, char out[VALUE_MAX])
+{
+	put_text(*(const bool *)field ? "in-place" : "side-by-side", out);
+}
+
+static void
 put_role(const void *field, char out[VALUE_MAX])
 {
 	put_text(mesh_role_name(*(const enum mesh_role *)field), out);
@@ -127,6 +133,7 @@ static put_fn *const putters[MESH_N_KINDS] = {
 	[MESH_K_BOOL] = put_bool,
 	[MESH_K_DATE] = put_date,
 	[MESH_K_METHOD] = put_method,
+	[MESH_K_SWITCHING] = put_switching,
 	[MESH_K_ROLE] = put_role,
 	[MESH_K_PREFIX] = put_prefix,
 	[MESH_K_SUBNET] = put_prefix,
@@ -155,6 +162,10 @@ mesh_write_settings(const struct mesh *mesh, mesh_write_cb *line, void *ctx)
 	struct mesh silent;
 
 	mesh_keys_default_mesh(&silent);
+	/* In place it follows from the other, and said it would be a fault. */
+	if (mesh->in_place)
+		memcpy(silent.direct_interface, mesh->direct_interface,
+		    sizeof(silent.direct_interface));
 	put_section(MESH_IN_MESH, mesh, &silent, line, ctx);
 }
 

@@ -111,6 +111,39 @@ smaller_key_starts(void **state)
 }
 
 static void
+in_place_needs_no_second_port(void **state)
+{
+	char written[2048] = "";
+	FILE *out = fmemopen(written, sizeof(written), "w");
+	struct mesh *m, *again;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(read_text(HEAD
+			     "Interface = wg7\nSwitching = in-place\n" HUB HKG
+			     "Endpoint = 192.0.2.2:51821\nListenPort = 51821\n" NRT,
+			     &m, &err),
+	    0);
+	assert_true(m->in_place);
+	assert_string_equal(m->direct_interface, "wg7");
+	assert_int_equal(mesh_direct_port(m, &m->nodes[1]), 51821);
+	assert_int_equal(mesh_direct_port(m, &m->nodes[2]), MESH_LISTEN_PORT);
+	mesh_write(m, out);
+	assert_int_equal(fclose(out), 0);
+	assert_non_null(strstr(written, "Switching = in-place\n"));
+	assert_null(strstr(written, "DirectInterface"));
+	assert_int_equal(read_text(written, &again, &err), 0);
+	assert_true(again->in_place);
+	mesh_free(again);
+	mesh_free(m);
+	assert_int_equal(read_text(HEAD "Switching = side-by-side\n" HUB HKG, &m, &err),
+	    0);
+	assert_false(m->in_place);
+	assert_int_equal(mesh_direct_port(m, &m->nodes[1]), MESH_DIRECT_PORT);
+	mesh_free(m);
+}
+
+static void
 faults_name_line_and_field(void **state)
 {
 	static const struct {
@@ -193,6 +226,10 @@ faults_name_line_and_field(void **state)
 		{ HEAD HUB HKG "[Pair]\nNodes = hkg, dub\n[Pair]\nNodes = dub, hkg\n",
 		    "there twice" },
 		{ HEAD "DirectInterface = wg0\n" HUB HKG, "both wg0" },
+		{ HEAD "Switching = inplace\n" HUB,
+		    "Switching: \"inplace\" is not side-by-side or in-place" },
+		{ HEAD "Switching = in-place\n" HUB HKG "Relay = yes\n",
+		    "hkg: Relay = yes, but Switching = in-place" },
 		{ HEAD "[Node]\nName = dub\nRole = hub\nAddress = 10.50.0.1/24\n"
 		       "AllowedIPs = 10.50.0.0/16\nPublicKey = " KEY_A "\n",
 		    "a hub needs an Endpoint" },
@@ -324,6 +361,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whole_file_is_read),
 		cmocka_unit_test(smaller_key_starts),
+		cmocka_unit_test(in_place_needs_no_second_port),
 		cmocka_unit_test(faults_name_line_and_field),
 		cmocka_unit_test(what_is_written_is_read_again),
 		cmocka_unit_test(file_modes_are_judged),
