@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.." || exit
 out=build/mutants
 rm -rf "$out"
 mkdir -p "$out"
-tests='test_netd_policy test_netd test_netd_watch test_netd_kill test_netd_fail test_netd_found test_nl_names'
+tests='test_netd_policy test_netd test_netd_watch test_netd_kill test_netd_fail test_netd_found test_netd_place test_nl_names test_nl_place'
 libs=$(pkg-config --libs libmnl libsodium)
 killed=0 all=0
 
@@ -89,7 +89,7 @@ edit "route: half a commit is left" $route '/ending its lease/,/^}/s/keeper_with
 edit "route: a withdrawal that failed is not gone on with" $route 's/ \&\& !b->doing\)/)/; s/\(void\)keeper_note\(k, node, NETD_WITHDRAW\);//'
 edit "route: the lease goes before the route is there" $route 's/^\trc = add_routes\(k, node, err\);/\trc = 0;/'
 edit "route: a withdrawal is not waited for" $route 's/b->withdrawn = k->now.mono;//'
-edit "peer: what was set is not read back" $peer 's/rc = check_peer\(k, to, err\);/rc = 0;/'
+edit "peer: what was set is not read back" $peer 's/rc = keeper_peer_check\(k, to, err\);/rc = 0;/'
 edit "peer: both ends start" $peer 's/if \(starts && to.family/if (to.family/'
 edit "peer: a renewal of what is there is sent" $peer 's/\(!own \|\| missing \|\| change/(1 || missing || change/'
 edit "peer: both ends of a reflector start" $peer 's/if \(node == k->mesh->hub\) \{/if (1) {/'
@@ -111,6 +111,30 @@ edit "guard: REPLACE_ALLOWEDIPS" $guard 's/flags \& ~\(uint32_t\)WGPEER_F_REMOVE
 edit "guard: many peers" $guard 's/return n <= 1;/return true;/'
 edit "guard: our own address" $guard 's/return local \&\& far \&\&/return true; return local \&\& far \&\&/'
 edit "guard: a route in place of another" $guard 's/if \(request->nlmsg_flags \& \(NLM_F_REPLACE \| NLM_F_APPEND\)\)/if (0)/'
+
+place=optimizer/netd/keeper_place.c byte=optimizer/apply/kernel_place.c
+edit "place: a lease is not read back" $place '/rc = keeper_peer_complete/,/rc == 0\) \{/s/rc = keeper_peer_check\(k, node, err\);/rc = 0;/'
+edit "place: a lease that fails is left" $place '/keeper_end\(k, node, BOOK_LEASED\)/,/return rc/s/keeper_withdraw\(k, node, \&ignored\) < 0/0/'
+edit "place: what is given back is not read back" $place 's/if \(s.path != NETD_HUB\)$/if (0)/'
+edit "place: a commit of what is not whole" $place '/keeper_place_commit/,/^}/s/rc = keeper_peer_check\(k, node, err\);/rc = 0;/'
+edit "place: leases last for ever" $place 's/\(all \|\| b->lease_until.ns <= k->now.mono.ns\)/all/'
+edit "place: an end leaves leases" $place 's/\(all \|\| b->lease_until/(b->lease_until/'
+edit "place: a restart forgets its peers" $place 's/if \(b->peer \|\| b->doing == NETD_STAGE\)/if (0)/'
+edit "watch: a restart keeps what was not committed" $watch 's/\(k->mesh->in_place \&\& s.leased\)/0/'
+edit "watch: another interface of that name" $watch 's/\(k->mesh->in_place \&\& k->watched \&\&/(0 \&\&/'
+edit "byte: the hub's peer can be claimed" $byte '/^kernel_claim/,/^}/s/if \(wgkey_compare\(\&place->hub, key\) == 0\)/if (0)/'
+edit "byte: a peer of somebody else's" $byte 's/ \|\| !mine\(place, \&key\)\)/)/'
+edit "byte: key, port and mark of the device" $byte 's/if \(mnl_attr_get_type\(attr\) != WGDEVICE_A_PEERS\)/if (0)/'
+edit "byte: many peers" $byte 's/return named \&\& n == 1;/return named;/'
+edit "byte: any interface" $byte 's/if \(mnl_attr_get_payload_len\(attr\) != strlen\(ifname\) \+ 1 \|\|/if (0 \&\&/'
+edit "byte: the hub's own prefix" $byte 's/place->cover\[i\].len < prefix.len/place->cover[i].len <= prefix.len/'
+edit "byte: any prefix" $byte 's/if \(!prefix_harmless\(nest, probe_only, place\)\)/if (0)/'
+edit "byte: a REPLACE that leaves more" $byte 's/prefixes_harmless\(allowed, flags != 0, place\)/prefixes_harmless(allowed, false, place)/'
+edit "byte: any flag" $byte 's/flags \&\& flags != WGPEER_F_REMOVE_ME/0 \&\& flags != WGPEER_F_REMOVE_ME/'
+edit "byte: two lists of prefixes" $byte 's/if \(allowed\)$/if (0)/'
+edit "byte: a preshared key" $byte '/case WGPEER_A_PERSISTENT/,/default:/s/default:/default: break; case 99:/'
+edit "byte: any address" $byte 's/ \|\| !link_local\(\&addr\)\)/)/'
+edit "byte: links and routes" $byte 's/request->nlmsg_type == RTM_NEWADDR \&\&/request->nlmsg_type != RTM_NEWADDR ||/'
 
 echo "$killed of $all mutants killed"
 [ "$killed" = "$all" ]

@@ -60,7 +60,7 @@ direct(const struct goals *goals, struct goal *goal, struct err *err)
 		    "to the one that can be reached",
 		    self->name, peer->name);
 	goal->starts = mesh_initiator(mesh, goals->self, goal->peer) == goals->self;
-	goal->port = mesh->direct_port;
+	goal->port = mesh_direct_port(mesh, peer);
 	if (goal->starts)
 		goal->endpoint = peer->endpoint.addr;
 	return 0;

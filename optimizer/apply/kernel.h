@@ -4,7 +4,7 @@
  * and the few things that they change.  A handle knows the name of one interface, the
  * direct one, and the calls that change something take no other: the hub interface
  * cannot be written, which the real implementation also asserts on every message that
- * it sends.
+ * it sends.  Where the two are one, kernel_in_place() says which peers may be changed.
  *
  * The kernel_*.c implement it by netlink, and kernel_uapi.c for interfaces that
  * wireguard-go serves; tests/fakes/kernel.c stands in for them in unit tests.  Calls
@@ -29,6 +29,8 @@
  * number and leaves by the direct interface.
  */
 #define RTPROT_MESHOPT 213
+
+#define KERNEL_CLAIMS_MAX 256 /* peers of ours on the hub interface */
 
 struct kernel;
 
@@ -117,6 +119,19 @@ struct kernel_peer_change {
 int kernel_open(const char *direct, struct kernel **out, struct err *err);
 void kernel_close(struct kernel *k);
 
+/*
+ * The direct interface is the hub's own: from now on this handle adds link-local
+ * addresses, and changes peers that were claimed, and nothing else there is.  Nobody
+ * can claim the hub's key, and no prefix can be given to a peer but one strictly inside
+ * of `cover`, so that none of the hub's is taken from it.  Both borrowed by content,
+ * cover until the next call or kernel_close().  Drops all claims.
+ */
+void kernel_in_place(struct kernel *k, const struct wgkey *hub,
+    const struct prefix *cover, size_t n_cover);
+/* This peer is of our making; -EPERM for the hub's, -ENOSPC. */
+int kernel_claim(struct kernel *k, const struct wgkey *key);
+void kernel_disclaim(struct kernel *k, const struct wgkey *key);
+
 /* --- reading --- */
 
 bool kernel_may_change(struct kernel *k); /* CAP_NET_ADMIN is in effect */
@@ -165,6 +180,14 @@ int kernel_route_del(struct kernel *k, const struct kernel_route *route);
 
 /* Take this one peer away, with its prefixes; success if it is not there. */
 int kernel_peer_remove(struct kernel *k, const struct wgkey *key);
+
+/*
+ * In place only: take from this peer, if it is there, all prefixes but its link-local
+ * address `keep`.  They fall to the hub's wider one.  This is the one message with a
+ * REPLACE flag, and it can only make a peer of ours smaller.
+ */
+int kernel_peer_reduce(struct kernel *k, const struct wgkey *key,
+    const struct prefix *keep);
 
 /* Make it or renew it. */
 int kernel_lease_set(struct kernel *k, const struct kernel_lease *lease);

@@ -208,8 +208,10 @@ kernel_nl_change(struct kernel *k, enum kernel_nl_bus bus, struct nlmsghdr *requ
 {
 	/* In a daemon's life an interface can go at any moment: that is no bug of ours.
 	 */
-	if (!kernel_nl_names(request, k->wg_family, k->direct,
-		if_nametoindex(k->direct)))
+	if (k->in_place ? !kernel_nl_in_place(request, k->wg_family, k->direct,
+			      if_nametoindex(k->direct), &k->place)
+			: !kernel_nl_names(request, k->wg_family, k->direct,
+			      if_nametoindex(k->direct)))
 		return -EXDEV;
 	request->nlmsg_flags |= NLM_F_ACK;
 	k->changes++;

@@ -27,6 +27,15 @@ enum kernel_nl_bus {
 	KERNEL_NL_BUSES
 };
 
+/* Of the hub interface, what may be changed in place. */
+struct kernel_nl_place {
+	struct wgkey hub;
+	const struct prefix *cover; /* borrowed */
+	size_t n_cover;
+	struct wgkey mine[KERNEL_CLAIMS_MAX];
+	size_t n_mine;
+};
+
 struct kernel {
 	char direct[IF_NAMESIZE];
 	struct mnl_socket *sock[KERNEL_NL_BUSES]; /* NULL until needed */
@@ -36,6 +45,8 @@ struct kernel {
 	uint16_t wg_family; /* 0 = not looked up, or absent */
 	struct fib *fib;
 	uint8_t *buf; /* owned, KERNEL_NL_BUFFER */
+	bool in_place;
+	struct kernel_nl_place place; /* with in_place */
 };
 
 /* One message of a reply.  0, or -errno to end the conversation with. */
@@ -83,6 +94,13 @@ int kernel_nl_change(struct kernel *k, enum kernel_nl_bus bus,
  */
 bool kernel_nl_names(const struct nlmsghdr *request, uint16_t wg_family,
     const char *ifname, unsigned ifindex);
+
+/*
+ * The same where the direct interface is the hub's: a message to one claimed peer, or a
+ * link-local address that is added, and nothing else.
+ */
+bool kernel_nl_in_place(const struct nlmsghdr *request, uint16_t wg_family,
+    const char *ifname, unsigned ifindex, const struct kernel_nl_place *place);
 
 /* The attributes of a message, or of a nest; libmnl's own loops defeat -Wconversion. */
 struct kernel_nl_attrs {

@@ -174,6 +174,8 @@ write_secret(struct kernel *k, const struct wgkey *secret, uint16_t port)
 	int rc;
 
 	if (by_uapi(k, k->direct)) {
+		if (k->in_place)
+			return -EOPNOTSUPP;
 		k->changes++;
 		return kernel_uapi_set_key(k->direct, secret, port);
 	}
@@ -222,6 +224,8 @@ kernel_peer_set(struct kernel *k, const struct kernel_peer_change *change)
 	int rc;
 
 	if (by_uapi(k, k->direct)) {
+		if (k->in_place) /* nothing looks at what is said there */
+			return -EOPNOTSUPP;
 		k->changes++;
 		return kernel_uapi_peer_set(k->direct, change);
 	}
@@ -264,6 +268,8 @@ kernel_peer_remove(struct kernel *k, const struct wgkey *key)
 	int rc;
 
 	if (by_uapi(k, k->direct)) {
+		if (k->in_place)
+			return -EOPNOTSUPP;
 		k->changes++;
 		return kernel_uapi_peer_remove(k->direct, key);
 	}
@@ -275,6 +281,30 @@ kernel_peer_remove(struct kernel *k, const struct wgkey *key)
 	peer = mnl_attr_nest_start(nlh, 0);
 	mnl_attr_put(nlh, WGPEER_A_PUBLIC_KEY, sizeof(*key), key);
 	mnl_attr_put_u32(nlh, WGPEER_A_FLAGS, WGPEER_F_REMOVE_ME);
+	mnl_attr_nest_end(nlh, peer);
+	mnl_attr_nest_end(nlh, peers);
+	return kernel_nl_change(k, KERNEL_NL_GENERIC, nlh);
+}
+
+int
+kernel_peer_reduce(struct kernel *k, const struct wgkey *key, const struct prefix *keep)
+{
+	uint8_t buf[KERNEL_NL_REQUEST];
+	struct nlattr *peers, *peer, *allowed;
+	struct nlmsghdr *nlh;
+	int rc = find_family(k);
+
+	if (rc < 0)
+		return rc;
+	nlh = wg_request(k, buf, WG_CMD_SET_DEVICE, k->direct);
+	peers = mnl_attr_nest_start(nlh, WGDEVICE_A_PEERS);
+	peer = mnl_attr_nest_start(nlh, 0);
+	mnl_attr_put(nlh, WGPEER_A_PUBLIC_KEY, sizeof(*key), key);
+	mnl_attr_put_u32(nlh, WGPEER_A_FLAGS,
+	    WGPEER_F_UPDATE_ONLY | WGPEER_F_REPLACE_ALLOWEDIPS);
+	allowed = mnl_attr_nest_start(nlh, WGPEER_A_ALLOWEDIPS);
+	put_allowed(nlh, keep);
+	mnl_attr_nest_end(nlh, allowed);
 	mnl_attr_nest_end(nlh, peer);
 	mnl_attr_nest_end(nlh, peers);
 	return kernel_nl_change(k, KERNEL_NL_GENERIC, nlh);

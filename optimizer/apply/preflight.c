@@ -120,6 +120,27 @@ check_direct(struct check *c)
 }
 
 /*
+ * In place nothing is made, so little can be in the way.  What the other way of
+ * switching left behind is nobody's: no program would ever take it back.
+ */
+static void
+check_place(struct check *c)
+{
+	if (c->state->hub_link.userspace)
+		fault(c,
+		    "%s: is served by wireguard-go: switching in place needs the "
+		    "kernel's WireGuard",
+		    c->mesh->interface);
+	for (size_t i = 0; i < c->state->n_routes; i++) {
+		if (c->state->routes[i].protocol != RTPROT_MESHOPT)
+			continue;
+		fault(c, "routes of side-by-side switching are there: ip route flush "
+			 "proto 213, and remove its interface");
+		return;
+	}
+}
+
+/*
  * Strict source validation drops what comes by the one tunnel while we send by the
  * other, which is what a pair looks like while one end has switched and the other has
  * not: measured, 246 to 1246 packets of 1 kHz lost; with 0 or 2, none.
@@ -145,8 +166,11 @@ check_sysctls(struct check *c)
 	/* An interface that is yet to be made will take its values from there. */
 	const char *key = c->state->direct_link.ifindex ? direct : "default";
 
-	check_rp_filter(c, c->mesh->interface, c->mesh->interface, c->state->rp_hub);
-	if (c->state->rp_all != 1) /* else said already */
+	/* In place there is one way in, and strict is right. */
+	if (!c->mesh->in_place)
+		check_rp_filter(c, c->mesh->interface, c->mesh->interface,
+		    c->state->rp_hub);
+	if (!c->mesh->in_place && c->state->rp_all != 1) /* else said already */
 		check_rp_filter(c, direct, key, c->state->rp_direct);
 	if (c->state->v6_off)
 		fault(c,
@@ -180,7 +204,8 @@ check_same(struct check *c, const char *peer, const struct prefix *prefix)
 		if (route->dst.len != prefix->len ||
 		    !addr_equal(&route->dst.addr, &prefix->addr))
 			continue;
-		if (state_leased(c->state, route))
+		if (state_leased(c->state, route) ||
+		    (c->mesh->in_place && route->ifindex == c->state->hub_link.ifindex))
 			continue;
 		if (!state_ours(c->state, route))
 			fault(c,
@@ -194,6 +219,34 @@ check_same(struct check *c, const char *peer, const struct prefix *prefix)
 			    "file: meshopt apply --undo --yes first",
 			    peer, text);
 	}
+}
+
+/*
+ * To what would the prefix fall back that is moved from it?  To an equal one never: the
+ * kernel moves that itself, and does not give it back.
+ */
+static void
+check_cover(struct check *c, const char *peer, const struct prefix *prefix)
+{
+	const struct mesh_node *hub = &c->mesh->nodes[c->mesh->hub];
+	const struct kernel_device *dev = c->state->hub;
+	char text[PREFIX_TEXT_MAX];
+
+	for (size_t p = 0; dev && p < dev->n_peers; p++) {
+		const struct kernel_peer *has = &dev->peers[p];
+
+		for (size_t i = 0; i < has->n_allowed; i++) {
+			if (wgkey_compare(&has->key, &hub->key) == 0 &&
+			    has->allowed[i].len < prefix->len &&
+			    prefix_covers(&has->allowed[i], prefix))
+				return;
+		}
+	}
+	prefix_format(prefix, text);
+	fault(c,
+	    "%s: on %s the hub's peer has no allowed-ips wider than %s to fall back "
+	    "to: let it have those that the mesh file gives %s",
+	    peer, c->mesh->interface, text, hub->name);
 }
 
 static void
@@ -214,6 +267,8 @@ check_prefix(struct check *c, const char *peer, const struct prefix *prefix)
 		    "%s: %s leaves by %s and not by %s: it is not meshopt's to move",
 		    peer, text, link_name(c, hub->ifindex), c->mesh->interface);
 	check_same(c, peer, prefix);
+	if (c->mesh->in_place)
+		check_cover(c, peer, prefix);
 }
 
 /* A tunnel whose own packets are routed into it carries nothing. */
@@ -266,7 +321,7 @@ preflight(const struct goals *goals, const struct state *state, preflight_cb *re
 		return c.faults;
 	check_hub(&c);
 	if (wants_direct(goals)) {
-		check_direct(&c);
+		c.mesh->in_place ? check_place(&c) : check_direct(&c);
 		check_sysctls(&c);
 	}
 	for (size_t i = 0; i < goals->n && c.state->hub_link.ifindex; i++)
@@ -288,7 +343,7 @@ preflight_host(const struct goals *goals, const struct state *state,
 	if (c.faults)
 		return c.faults;
 	check_hub(&c);
-	check_direct(&c);
+	c.mesh->in_place ? check_place(&c) : check_direct(&c);
 	/* The hub's own tunnels carry nothing: no packet comes the other way there. */
 	if (goals->self != goals->mesh->hub)
 		check_sysctls(&c);

@@ -101,7 +101,7 @@ node_steps(const struct goals *goals, const struct state *state, struct steps *s
 	 * drops what arrives (measured: 976 of 1000 lost).
 	 */
 	own.len = (uint8_t)addr_bits(&own.addr);
-	if (!state_has_addr(state, &own.addr))
+	if (!goals->mesh->in_place && !state_has_addr(state, &own.addr))
 		add_step(steps, STEP_ADDR, STEPS_NODE)->prefix = own;
 	if (!state_has_addr(state, &local.addr))
 		add_step(steps, STEP_ADDR, STEPS_NODE)->prefix = local;

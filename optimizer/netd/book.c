@@ -111,6 +111,7 @@ book_pack(const struct book *book, uint32_t node, struct book_now now,
 	for (int i = 0; i < BOOK_BUCKETS; i++)
 		put_time(&out, book->full[i]);
 	put_bytes(&out, b->foreign, sizeof(b->foreign));
+	put(&out, book->mesh->in_place, 1);
 }
 
 static uint64_t
@@ -175,6 +176,8 @@ book_unpack(struct book *book, const uint8_t payload[JOURNAL_PAYLOAD],
 	for (int i = 0; i < BOOK_BUCKETS; i++)
 		full[i] = get_time(&in, AHEAD_MAX, same_boot);
 	memcpy(b.foreign, in.p, sizeof(b.foreign));
+	in.p += sizeof(b.foreign);
+	same_boot &= get(&in, 1) == book->mesh->in_place;
 	if (b.stage >= BOOK_STAGES || b.doing >= NETD_VERBS ||
 	    b.foreign[sizeof(b.foreign) - 1] != '\0')
 		return -EBADMSG;

@@ -28,6 +28,8 @@ struct book_node {
 	struct mono withdrawn; /* when its last route went */
 	struct mono asserted;  /* when what others took was put back */
 	struct mono adopted;
+	/* In place, where the kernel keeps none: of its lease.  A restart ends it. */
+	struct mono lease_until;
 	char foreign[NETD_FOREIGN_MAX];
 };
 
@@ -54,7 +56,8 @@ void book_pack(const struct book *book, uint32_t node, struct book_now now,
     uint8_t payload[JOURNAL_PAYLOAD]);
 
 /*
- * Of another boot only limits and marks are taken over: what was made is gone.  -ENOENT
+ * Of another boot, or of the other way of switching, only limits and marks are taken
+ * over: what was made is gone, or not where we look.  -ENOENT
  * for a node that the mesh does not have, by name and key, -EBADMSG for what no book
  * has packed.
  */

@@ -75,7 +75,7 @@ keeper_preflight(struct keeper *k, uint32_t node, struct err *err)
 	goals.goal = &goal;
 	goals.n = 1;
 	goal.starts = mesh_initiator(k->mesh, k->self, node) == k->self;
-	goal.port = k->mesh->direct_port;
+	goal.port = mesh_direct_port(k->mesh, keeper_who(k, node));
 	goal.endpoint = k->mesh->nodes[node].endpoint.addr;
 	if (preflight(&goals, &k->state, first_fault, &fault) == 0)
 		return 0;
@@ -109,6 +109,7 @@ keeper_open(const struct keeper_opts *opts, struct keeper_now now, struct keeper
 	k->seen = mem_array(k->mesh->n_nodes, sizeof(*k->seen));
 	book_init(&k->book, k->mesh, opts->boot);
 	rc = journal_open(opts->journal, opts->io, load_cb, k, &k->journal, err);
+	keeper_place_open(k);
 	if (rc == 0)
 		rc = keeper_look(k, err);
 	if (rc < 0) {
@@ -137,6 +138,29 @@ keeper_close(struct keeper *k)
 	free(k->seen);
 	mesh_free(k->mesh);
 	free(k);
+}
+
+void
+keeper_leave(struct keeper *k, struct keeper_now now)
+{
+	struct err ignored;
+
+	k->now = now;
+	if (k->mesh->in_place && keeper_look(k, &ignored) == 0)
+		keeper_place_expire(k, true);
+}
+
+struct mono
+keeper_wake(const struct keeper *k)
+{
+	struct mono t = { INT64_MAX };
+
+	for (size_t i = 0; k->mesh->in_place && i < k->mesh->n_nodes; i++) {
+		if (k->book.node[i].stage == BOOK_LEASED &&
+		    k->book.node[i].lease_until.ns < t.ns)
+			t = k->book.node[i].lease_until;
+	}
+	return t;
 }
 
 const unsigned *
@@ -178,6 +202,13 @@ reload(struct keeper *k, struct err *err)
 	mesh = k->opts.load(&self, err, k->opts.ctx);
 	if (!mesh)
 		return -ESTALE;
+	/* The handle of the kernel is for one interface, and is not exchanged. */
+	if (strcmp(mesh->direct_interface, k->mesh->direct_interface) != 0 &&
+	    (mesh->in_place || k->mesh->in_place)) {
+		mesh_free(mesh);
+		return err_code(err, ESTALE,
+		    "Switching has changed: meshopt panic, then restart meshopt-agent");
+	}
 	book_init(&book, mesh, k->book.boot);
 	for (uint32_t i = 0; i < k->mesh->n_nodes; i++) {
 		size_t now = mesh_find(mesh, k->mesh->nodes[i].name);
@@ -191,6 +222,9 @@ reload(struct keeper *k, struct err *err)
 			continue;
 		if (k->book.node[i].stage >= BOOK_LEASED)
 			(void)keeper_withdraw(k, i, err); /* a lease ends by itself */
+		/* On the hub interface nobody would ever take it away. */
+		if (k->mesh->in_place && k->book.node[i].peer)
+			(void)kernel_peer_remove(k->opts.kernel, &old->key);
 		k->book.node[i].peer = false; /* until it is staged as it is now */
 	}
 	book_carry(&book, &k->book);
@@ -202,6 +236,7 @@ reload(struct keeper *k, struct err *err)
 	k->self = self;
 	free(k->seen);
 	k->seen = mem_array(mesh->n_nodes, sizeof(*k->seen));
+	keeper_place_open(k);
 	return keeper_look(k, err);
 }
 

@@ -53,6 +53,12 @@ void keeper_handle(struct keeper *keeper, const void *message, size_t len,
 /* Look, and do what is netd's own: see keeper_watch.c.  Also when the monitor woke. */
 void keeper_poll(struct keeper *keeper, struct keeper_now now);
 
+/* When to look at the latest, for a lease that the kernel does not hold. */
+struct mono keeper_wake(const struct keeper *keeper);
+
+/* Nobody will renew anything: what is not committed is taken back. */
+void keeper_leave(struct keeper *keeper, struct keeper_now now);
+
 /* Of the two interfaces, as last seen; for kernel_monitor_read(). */
 const unsigned *keeper_ifindex(const struct keeper *keeper);
 

@@ -34,6 +34,7 @@ struct keeper {
 	struct state state;	  /* as last read; scene is of it */
 	struct scene scene;
 	unsigned ifindex[2];
+	unsigned watched; /* the direct interface at the last look of the watch */
 	bool greeted, damaged;
 	struct err words;
 };
@@ -70,6 +71,29 @@ int keeper_reflect(struct keeper *k, uint32_t node, struct err *err);
 int keeper_panic(struct keeper *k, struct err *err);
 /* The direct interface with all its addresses, where it lacks something. */
 int keeper_interface(struct keeper *k, uint32_t node, struct err *err);
+
+/*
+ * Is what this peer is to hold free for it, or with a peer that we made?  Others' are
+ * never taken from, and a peer that holds more than it should is no work of ours.
+ */
+int keeper_peer_taken(struct keeper *k, uint32_t node, struct err *err);
+/* One message with what this peer lacks by the book; none if it lacks nothing. */
+int keeper_peer_complete(struct keeper *k, uint32_t node,
+    const struct netd_request *hint, struct err *err);
+/* Does the kernel show this peer as the book has it? */
+int keeper_peer_check(struct keeper *k, uint32_t node, struct err *err);
+
+/* --- keeper_place.c: the same arrows in place --- */
+
+void keeper_place_open(struct keeper *k);
+int keeper_place_lease(struct keeper *k, uint32_t node, uint32_t seconds,
+    struct err *err);
+int keeper_place_commit(struct keeper *k, uint32_t node, struct err *err);
+/* Its prefixes fall back to the hub's wider one. */
+int keeper_place_give_back(struct keeper *k, uint32_t node, struct err *err);
+void keeper_place_settle(struct keeper *k, uint32_t node);
+/* Leases that nobody renewed, or all of them. */
+void keeper_place_expire(struct keeper *k, bool all);
 
 /* On disk first: what cannot be written is not begun. */
 int keeper_begin(struct keeper *k, uint32_t node, enum netd_verb verb, struct err *err);

@@ -47,10 +47,10 @@ keeper_look(struct keeper *k, struct err *err)
 	rc = state_read(k->opts.kernel, k->mesh, k->now.wall, &k->state, err);
 	if (rc < 0) {
 		state_fini(&k->state);
-		scene_make(k->mesh, &k->state, &k->scene);
+		scene_make(&k->book, &k->state, k->now.mono, &k->scene);
 		return rc;
 	}
-	scene_make(k->mesh, &k->state, &k->scene);
+	scene_make(&k->book, &k->state, k->now.mono, &k->scene);
 	k->ifindex[0] = k->state.direct_link.ifindex;
 	k->ifindex[1] = k->state.hub_link.ifindex;
 	/* A peer that is made anew has no past. */

@@ -91,12 +91,8 @@ is_former(const struct keeper *k, uint32_t node, const struct kernel_peer *peer)
 	       scene_among(peer->allowed, peer->n_allowed, &own);
 }
 
-/*
- * Is what this peer is to hold free for it, or with a peer that we made?  Others' are
- * never taken from, and a peer that holds more than it should is no work of ours.
- */
-static int
-check_taken(struct keeper *k, uint32_t node, struct err *err)
+int
+keeper_peer_taken(struct keeper *k, uint32_t node, struct err *err)
 {
 	const struct kernel_device *dev = k->state.direct;
 	char text[PREFIX_TEXT_MAX];
@@ -141,7 +137,10 @@ remove_former(struct keeper *k, uint32_t node, struct err *err)
 		if (k->scene.owner[p] != NETD_NONE ||
 		    !is_former(k, node, &dev->peers[p]))
 			continue;
+		if (k->mesh->in_place)
+			(void)kernel_claim(k->opts.kernel, &dev->peers[p].key);
 		rc = kernel_peer_remove(k->opts.kernel, &dev->peers[p].key);
+		kernel_disclaim(k->opts.kernel, &dev->peers[p].key);
 		if (rc < 0)
 			return keeper_failed(k, node, rc, "removing its old peer", err);
 		return keeper_look(k, err);
@@ -149,9 +148,8 @@ remove_former(struct keeper *k, uint32_t node, struct err *err)
 	return 0;
 }
 
-/* One message with what this peer lacks by the book; none if it lacks nothing. */
-static int
-complete_peer(struct keeper *k, uint32_t node, const struct netd_request *hint,
+int
+keeper_peer_complete(struct keeper *k, uint32_t node, const struct netd_request *hint,
     struct err *err)
 {
 	const struct kernel_peer *own =
@@ -159,7 +157,7 @@ complete_peer(struct keeper *k, uint32_t node, const struct netd_request *hint,
 	bool starts = mesh_initiator(k->mesh, k->self, node) == k->self;
 	struct kernel_peer_change change = { .key = keeper_who(k, node)->key };
 	struct addr to = keeper_who(k, node)->endpoint.addr;
-	uint16_t port = k->mesh->direct_port,
+	uint16_t port = mesh_direct_port(k->mesh, keeper_who(k, node)),
 		 keepalive = starts ? STEPS_KEEPALIVE_S : 0;
 	struct prefix *want;
 	size_t n, missing = 0;
@@ -197,9 +195,8 @@ complete_peer(struct keeper *k, uint32_t node, const struct netd_request *hint,
 	return rc;
 }
 
-/* Does the kernel show this peer as the book has it? */
-static int
-check_peer(struct keeper *k, uint32_t node, struct err *err)
+int
+keeper_peer_check(struct keeper *k, uint32_t node, struct err *err)
 {
 	const struct kernel_peer *own;
 	int rc = keeper_look(k, err);
@@ -241,11 +238,21 @@ undo_stage(struct keeper *k, const struct netd_request *req, bool without)
 	if (req->verb == NETD_STAGE && without)
 		rc = kernel_peer_remove(k->opts.kernel, &keeper_who(k, req->node)->key);
 	if (rc == 0 && via != NETD_NONE)
-		rc = complete_peer(k, via, NULL, &ignored);
+		rc = keeper_peer_complete(k, via, NULL, &ignored);
 	else if (req->verb == NETD_STAGE_RELAY)
 		rc = give_back(k, req->node, without);
 	/* Without an interface there is nothing to undo. */
 	return rc == -ENODEV ? 0 : rc;
+}
+
+static int
+claim(struct keeper *k, uint32_t node, struct err *err)
+{
+	int rc = k->mesh->in_place
+		     ? kernel_claim(k->opts.kernel, &keeper_who(k, node)->key)
+		     : 0;
+
+	return rc < 0 ? keeper_failed(k, node, rc, "claiming its peer", err) : 0;
 }
 
 int
@@ -258,7 +265,7 @@ keeper_stage(struct keeper *k, const struct netd_request *req, struct err *err)
 	int rc;
 
 	b->via = req->via;
-	rc = check_taken(k, to, err);
+	rc = keeper_peer_taken(k, to, err);
 	if (rc == 0)
 		rc = keeper_begin(k, node, req->verb, err);
 	if (rc < 0) {
@@ -269,9 +276,11 @@ keeper_stage(struct keeper *k, const struct netd_request *req, struct err *err)
 	if (rc == 0)
 		rc = remove_former(k, to, err);
 	if (rc == 0)
-		rc = complete_peer(k, to, req, err);
+		rc = claim(k, to, err);
 	if (rc == 0)
-		rc = check_peer(k, to, err);
+		rc = keeper_peer_complete(k, to, req, err);
+	if (rc == 0)
+		rc = keeper_peer_check(k, to, err);
 	if (rc == 0) {
 		b->peer |= to == node;
 		b->foreign[0] = '\0';
@@ -311,10 +320,12 @@ keeper_unstage(struct keeper *k, uint32_t node, uint32_t via, struct err *err)
 			keeper_settle(k, node);
 		return rc;
 	}
-	if (via == NETD_NONE)
+	if (via == NETD_NONE) {
 		b->peer = false;
-	else
+		kernel_disclaim(k->opts.kernel, &keeper_who(k, node)->key);
+	} else {
 		b->via = NETD_NONE;
+	}
 	rc = keeper_look(k, err);
 	scene_node(&k->scene, node, &s);
 	if (rc == 0 && (via == NETD_NONE ? s.own != NULL : s.holder == via))

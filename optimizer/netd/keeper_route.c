@@ -77,22 +77,13 @@ delete_routes(struct keeper *k, const struct prefix *prefix)
 	return first == 0 || first == -ENODEV ? rc : first;
 }
 
-int
-keeper_withdraw(struct keeper *k, uint32_t node, struct err *err)
+static int
+withdraw_routes(struct keeper *k, uint32_t node, struct err *err)
 {
 	const struct mesh_node *w = keeper_who(k, node);
-	struct book_node *b = &k->book.node[node];
 	struct scene_node s;
-	int rc = keeper_look(k, err), first = 0;
+	int rc = 0, first = 0;
 
-	scene_node(&k->scene, node, &s);
-	if (rc == 0 && s.path == NETD_HUB && b->stage <= BOOK_STAGED && !b->doing)
-		return 0;
-	/*
-	 * The way back does not wait for a disk.  What fails from here on is begun and
-	 * not ended: the next look and a restart go on with it.
-	 */
-	(void)keeper_note(k, node, NETD_WITHDRAW);
 	for (size_t i = 0; i < w->n_prefixes; i++) {
 		rc = delete_routes(k, &w->prefixes[i]);
 		first = first < 0 ? first : rc;
@@ -106,6 +97,28 @@ keeper_withdraw(struct keeper *k, uint32_t node, struct err *err)
 	if (s.path != NETD_HUB)
 		return err_code(err, EUCLEAN, "%s: its routes are still there",
 		    w->name);
+	return 0;
+}
+
+int
+keeper_withdraw(struct keeper *k, uint32_t node, struct err *err)
+{
+	struct book_node *b = &k->book.node[node];
+	struct scene_node s;
+	int rc = keeper_look(k, err);
+
+	scene_node(&k->scene, node, &s);
+	if (rc == 0 && s.path == NETD_HUB && b->stage <= BOOK_STAGED && !b->doing)
+		return 0;
+	/*
+	 * The way back does not wait for a disk.  What fails from here on is begun and
+	 * not ended: the next look and a restart go on with it.
+	 */
+	(void)keeper_note(k, node, NETD_WITHDRAW);
+	rc = k->mesh->in_place ? keeper_place_give_back(k, node, err)
+			       : withdraw_routes(k, node, err);
+	if (rc < 0)
+		return rc;
 	b->withdrawn = k->now.mono;
 	b->urgent = false;
 	keeper_end(k, node, b->peer || b->via != NETD_NONE ? BOOK_STAGED : BOOK_HUB);
@@ -148,6 +161,8 @@ keeper_lease(struct keeper *k, uint32_t node, uint32_t seconds, struct err *err)
 	struct err ignored;
 	int rc;
 
+	if (k->mesh->in_place)
+		return keeper_place_lease(k, node, seconds, err);
 	scene_node(&k->scene, node, &s);
 	if (s.committed)
 		return 0;
@@ -213,6 +228,8 @@ keeper_commit(struct keeper *k, uint32_t node, struct err *err)
 	struct err ignored;
 	int rc;
 
+	if (k->mesh->in_place)
+		return keeper_place_commit(k, node, err);
 	scene_node(&k->scene, node, &s);
 	if (s.committed && s.path == NETD_DIRECT &&
 	    k->book.node[node].stage == BOOK_DIRECT)

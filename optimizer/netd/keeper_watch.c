@@ -108,6 +108,7 @@ interface_gone(struct keeper *k)
 		    "wg-quick or systemd-networkd?");
 		(void)keeper_note(k, i, 0); /* found again by the next look */
 	}
+	keeper_place_open(k); /* nothing on the new one is ours */
 }
 
 /* Every committed route is gone at once: nobody meant one pair by that. */
@@ -180,6 +181,10 @@ keeper_settle(struct keeper *k, uint32_t node)
 	struct book_node *b = &k->book.node[node];
 	struct scene_node s;
 
+	if (k->mesh->in_place) {
+		keeper_place_settle(k, node);
+		return;
+	}
 	scene_node(&k->scene, node, &s);
 	if (b->via != NETD_NONE && s.holder != b->via)
 		b->via = NETD_NONE;
@@ -205,7 +210,9 @@ keeper_converge(struct keeper *k)
 		if (i == k->self || i == k->mesh->hub)
 			continue;
 		scene_node(&k->scene, i, &s);
-		if (doing == NETD_WITHDRAW || s.partial) {
+		/* In place nobody else takes back what was not committed. */
+		if (doing == NETD_WITHDRAW || s.partial ||
+		    (k->mesh->in_place && s.leased)) {
 			(void)keeper_withdraw(k, i, &ignored); /* until it succeeds */
 			continue;
 		}
@@ -228,10 +235,15 @@ keeper_poll(struct keeper *k, struct keeper_now now)
 	/* A disk that has room again ends the time of withdrawals only. */
 	if (k->journal_rc)
 		(void)keeper_note(k, (uint32_t)k->self, 0);
-	if (k->state.direct_link.ifindex == 0) {
+	if (k->state.direct_link.ifindex == 0 ||
+	    (k->mesh->in_place && k->watched &&
+		k->watched != k->state.direct_link.ifindex)) {
+		k->watched = k->state.direct_link.ifindex;
 		interface_gone(k);
 		return;
 	}
+	k->watched = k->state.direct_link.ifindex;
+	keeper_place_expire(k, false);
 	flushed = is_flush(k);
 	for (uint32_t i = 0; i < k->mesh->n_nodes; i++) {
 		struct scene_node s;

@@ -226,6 +226,7 @@ netd_roster_hash(const struct mesh *mesh)
 	mix_text(&hash, mesh->interface);
 	mix_text(&hash, mesh->direct_interface);
 	mix(&hash, &mesh->direct_port, sizeof(mesh->direct_port));
+	mix(&hash, &(uint8_t){ mesh->in_place }, 1);
 	for (size_t i = 0; i < mesh->n_nodes; i++) {
 		const struct mesh_node *node = &mesh->nodes[i];
 

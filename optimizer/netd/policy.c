@@ -29,24 +29,6 @@ policy_tokens(struct mono full, struct mono now, struct policy_limit limit)
 	return (uint32_t)((limit.window_ns - owed) / each);
 }
 
-int64_t
-policy_next_ns(struct mono full, struct mono now, struct policy_limit limit)
-{
-	int64_t each = limit.window_ns / limit.burst;
-	int64_t owed = mono_diff(full, now);
-
-	if (owed <= 0)
-		return 0;
-	return owed -
-	       (int64_t)(limit.burst - policy_tokens(full, now, limit) - 1) * each;
-}
-
-struct mono
-policy_take(struct mono full, struct mono now, struct policy_limit limit)
-{
-	return mono_add(full.ns > now.ns ? full : now, limit.window_ns / limit.burst);
-}
-
 bool
 policy_takes_hint(const struct mesh *mesh, size_t self, uint32_t node)
 {
@@ -226,6 +208,12 @@ judge_stage(const struct policy_facts *f, const struct netd_request *req,
 {
 	const char *name = f->mesh->nodes[req->node].name;
 
+	/* Of the hub interface others make use, too. */
+	if (GUARD(34,
+		f->mesh->in_place && f->node.own && !f->book->node[req->node].peer))
+		return err_code(err, EACCES,
+		    "%s: a peer on %s has its key, and is not of our making", name,
+		    f->mesh->interface);
 	if (GUARD(17, !f->node.own && f->n_peers >= NETD_DIRECT_MAX))
 		return err_code(err, EPERM, "%s: %d direct peers are the most", name,
 		    NETD_DIRECT_MAX);
@@ -366,6 +354,12 @@ policy_judge(const struct policy_facts *f, const struct netd_request *req,
 		return v;
 	if (GUARD(29, !f->greeted))
 		v.rc = err_code(err, ESTALE, "no hello with this mesh file yet");
+	/* A prefix cannot be with two peers while it moves; nor is the hub's changed.
+	 */
+	else if (GUARD(35, f->mesh->in_place &&
+			       (req->via != NETD_NONE || req->verb == NETD_REFLECT)))
+		v.rc =
+		    err_code(err, EPERM, "in place there are no relays or reflectors");
 	if (v.rc == 0 && req->verb == NETD_REFLECT)
 		v.rc = judge_reflect(f, req->node, err);
 	if (v.rc < 0 || req->verb == NETD_REFLECT)

@@ -28,8 +28,22 @@ struct policy_limit {
 /* A bucket is the time at which it will be full again (GCRA): one number to persist. */
 uint32_t policy_tokens(struct mono full, struct mono now, struct policy_limit limit);
 /* Until there is one more; 0 when it is full. */
-int64_t policy_next_ns(struct mono full, struct mono now, struct policy_limit limit);
-struct mono policy_take(struct mono full, struct mono now, struct policy_limit limit);
+static inline int64_t
+policy_next_ns(struct mono full, struct mono now, struct policy_limit limit)
+{
+	int64_t each = limit.window_ns / limit.burst;
+	int64_t owed = mono_diff(full, now);
+
+	return owed <= 0 ? 0
+			 : owed - (int64_t)(limit.burst -
+					    policy_tokens(full, now, limit) - 1) *
+				      each;
+}
+static inline struct mono
+policy_take(struct mono full, struct mono now, struct policy_limit limit)
+{
+	return mono_add(full.ns > now.ns ? full : now, limit.window_ns / limit.burst);
+}
 
 struct policy_facts {
 	const struct mesh *mesh;

@@ -27,11 +27,13 @@ scene_among(const struct prefix *list, size_t n, const struct prefix *prefix)
 }
 
 void
-scene_make(const struct mesh *mesh, const struct state *state, struct scene *out)
+scene_make(const struct book *book, const struct state *state, struct mono now,
+    struct scene *out)
 {
+	const struct mesh *mesh = book->mesh;
 	size_t n = state->direct ? state->direct->n_peers : 0;
 
-	*out = (struct scene){ .mesh = mesh, .state = state };
+	*out = (struct scene){ .mesh = mesh, .book = book, .now = now, .state = state };
 	out->owner = mem_array(n, sizeof(*out->owner));
 	for (size_t p = 0; p < n; p++) {
 		out->owner[p] = NETD_NONE;
@@ -42,7 +44,8 @@ scene_make(const struct mesh *mesh, const struct state *state, struct scene *out
 		}
 	}
 	out->ours = mem_array(state->n_routes, sizeof(struct kernel_route *));
-	for (size_t i = 0; i < state->n_routes; i++) {
+	/* In place no route is of our making. */
+	for (size_t i = 0; i < state->n_routes && !mesh->in_place; i++) {
 		if (state_ours(state, &state->routes[i]) ||
 		    state_leased(state, &state->routes[i]))
 			out->ours[out->n_ours++] = &state->routes[i];
@@ -102,12 +105,43 @@ holder_of(const struct scene *scene, const struct prefix *prefix)
 	return NETD_NONE;
 }
 
+/*
+ * In place a peer that has the prefixes is the route, and only the book knows whether
+ * for good.  A peer that is not of our making is none of it.
+ */
+static void
+place_node(const struct scene *scene, uint32_t node, struct scene_node *out)
+{
+	const struct mesh_node *who = &scene->mesh->nodes[node];
+	const struct book_node *b = &scene->book->node[node];
+	const struct kernel_peer *own = state_peer(scene->state, &who->key);
+	int64_t left = mono_diff(b->lease_until, scene->now);
+	size_t held = 0;
+
+	*out = (struct scene_node){ .own = own, .holder = NETD_NONE };
+	if (!own || (!b->peer && !b->doing))
+		return;
+	for (size_t i = 0; i < who->n_prefixes; i++)
+		held += scene_among(own->allowed, own->n_allowed, &who->prefixes[i]);
+	out->holder = node;
+	out->committed = held == who->n_prefixes && b->stage == BOOK_DIRECT;
+	out->leased = held == who->n_prefixes && !out->committed;
+	out->partial = held != 0 && held < who->n_prefixes;
+	out->path = held == 0 ? NETD_HUB : out->committed ? NETD_DIRECT : NETD_LEASED;
+	if (out->leased && left > 0)
+		out->lease_s = (uint32_t)((left + NS_PER_S - 1) / NS_PER_S);
+}
+
 void
 scene_node(const struct scene *scene, uint32_t node, struct scene_node *out)
 {
 	const struct mesh_node *who = &scene->mesh->nodes[node];
 	size_t leases = 0, routes = 0, either = 0;
 
+	if (scene->mesh->in_place) {
+		place_node(scene, node, out);
+		return;
+	}
 	*out = (struct scene_node){ .own = state_peer(scene->state, &who->key),
 		.holder = NETD_NONE };
 	for (size_t i = 0; i < who->n_prefixes; i++) {
@@ -148,7 +182,8 @@ scene_wanted(const struct book *book, uint32_t node, struct prefix **out, size_t
 	*n = 0;
 	*out = mem_array(1, sizeof(**out));
 	(*out)[(*n)++] = (struct prefix){ wgkey_link_local(&who->key), 128 };
-	if (book->node[node].via == NETD_NONE)
+	if (book->mesh->in_place ? book->node[node].stage >= BOOK_LEASED
+				 : book->node[node].via == NETD_NONE)
 		add(out, n, who);
 	for (size_t i = 0; i < book->mesh->n_nodes; i++) {
 		if (book->node[i].via == node)

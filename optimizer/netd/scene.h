@@ -11,6 +11,8 @@
 
 struct scene {
 	const struct mesh *mesh; /* borrowed, as all here */
+	const struct book *book; /* what the kernel cannot tell in place */
+	struct mono now;
 	const struct state *state;
 	uint32_t *owner; /* owned: node of each direct peer, NETD_NONE = nobody's */
 	const struct kernel_route **ours; /* owned: routes of ours, leased or not */
@@ -27,7 +29,8 @@ struct scene_node {
 	uint32_t lease_s;    /* the least that is left; 0 = no lease */
 };
 
-void scene_make(const struct mesh *mesh, const struct state *state, struct scene *out);
+void scene_make(const struct book *book, const struct state *state, struct mono now,
+    struct scene *out);
 void scene_fini(struct scene *scene);
 
 void scene_node(const struct scene *scene, uint32_t node, struct scene_node *out);
@@ -39,8 +42,8 @@ uint32_t scene_lease_s(const struct scene *scene, const struct prefix *prefix);
 
 /*
  * What the peer of this node is to hold by the book: its own prefixes unless a relay
- * has them, those of the nodes that it is the relay of, and its link-local address.
- * *out is for free().
+ * has them, those of the nodes that it is the relay of, and its link-local address.  In
+ * place it holds its prefixes only while packets are to take it.  *out is for free().
  */
 void scene_wanted(const struct book *book, uint32_t node, struct prefix **out,
     size_t *n);

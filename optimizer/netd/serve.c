@@ -30,6 +30,7 @@
  */
 #define SETTLE	   (300 * NS_PER_MS)
 #define SETTLE_MAX (2 * NS_PER_S)
+#define AGAIN	   (1 * NS_PER_S) /* when a lease that ran out cannot be taken back */
 
 /* A netd whose other half has just gone may have a request to end. */
 #define HANDOVER (5 * NS_PER_S)
@@ -42,6 +43,7 @@ struct server {
 	int monitor;
 	struct mono told; /* the first news that was not looked at; 0 = none */
 	struct mono due;  /* of the next look: by the clock, or by the news */
+	struct mono looked;
 };
 
 static volatile sig_atomic_t stopped;
@@ -248,7 +250,19 @@ look(struct server *s)
 {
 	keeper_poll(s->keeper, now_is(s));
 	s->told.ns = 0;
-	s->due = mono_add(clock_mono(), KEEPER_POLL);
+	s->looked = clock_mono();
+	s->due = mono_add(s->looked, KEEPER_POLL);
+}
+
+static int64_t
+wait_ns(const struct server *s)
+{
+	struct mono lease = keeper_wake(s->keeper);
+	struct mono soonest = mono_add(s->looked, AGAIN);
+
+	if (lease.ns < soonest.ns)
+		lease = soonest;
+	return mono_diff(lease.ns < s->due.ns ? lease : s->due, clock_mono());
 }
 
 static void
@@ -260,7 +274,7 @@ loop(struct server *s)
 	while (there && !stopped) {
 		struct pollfd fds[2] = { { .fd = s->opts->fd, .events = POLLIN },
 			{ .fd = s->monitor, .events = POLLIN } };
-		int64_t ns = mono_diff(s->due, clock_mono());
+		int64_t ns = wait_ns(s);
 		int n = poll(fds, 2, ns <= 0 ? 0 : (int)(ns / NS_PER_MS) + 1);
 
 		if (n < 0 && errno != EINTR) {
@@ -271,7 +285,7 @@ loop(struct server *s)
 			news(s);
 		if (n > 0 && fds[0].revents)
 			there = request(s);
-		if (mono_diff(s->due, clock_mono()) <= 0)
+		if (wait_ns(s) <= 0)
 			look(s);
 	}
 }
@@ -289,6 +303,7 @@ serve_run(const struct serve_opts *opts)
 		if (keeper_words(s.keeper)[0])
 			log_warnx("netd: %s", keeper_words(s.keeper));
 		loop(&s);
+		keeper_leave(s.keeper, now_is(&s));
 		keeper_close(s.keeper);
 	}
 	kernel_close(s.kernel);

@@ -55,7 +55,7 @@ way_to(const struct state *state, const struct mesh *mesh, size_t node,
 
 	if (ifindex == 0)
 		return way;
-	way.beside = ifindex == state->direct_link.ifindex;
+	way.beside = !mesh->in_place && ifindex == state->direct_link.ifindex;
 	way.kind = WAY_ASTRAY;
 	if (!way.beside && ifindex != state->hub_link.ifindex)
 		return way;

@@ -56,6 +56,24 @@ fake_reset(const struct wgkey *own, const char *hub_route)
 }
 
 void
+fake_in_place(const struct wgkey *hub, const char *const *allowed, size_t n)
+{
+	struct kernel_peer *peer = mem_alloc(sizeof(*peer));
+
+	fake.direct_link = fake.hub_link;
+	fake.direct = fake.hub;
+	fake.hub = (struct kernel_device){ 0 };
+	peer->key = *hub;
+	peer->allowed = mem_array(n, sizeof(*peer->allowed));
+	for (size_t i = 0; i < n; i++) {
+		if (prefix_parse(allowed[i], &peer->allowed[peer->n_allowed++]) < 0)
+			abort();
+	}
+	fake.direct.peers = peer;
+	fake.direct.n_peers = 1;
+}
+
+void
 fake_add_route(const char *prefix, unsigned ifindex, uint8_t protocol)
 {
 	struct kernel_route *route = &fake.routes[fake.n_routes++];

@@ -27,6 +27,7 @@ enum fake_call {
 	FAKE_PEER_REMOVE,
 	FAKE_LEASE_SET,
 	FAKE_LEASE_DEL,
+	FAKE_PEER_REDUCE,
 	FAKE_CALLS
 };
 
@@ -51,8 +52,9 @@ struct fake_kernel {
 	enum fake_call fail_call;   /* with fail_rc != 0: this call fails ... */
 	int fail_rc;
 	unsigned fail_after; /* ... after so many that succeed */
-	bool deaf_peers;     /* PEER_SET says yes and does nothing */
+	bool deaf_peers;     /* PEER_SET and _REDUCE say yes and do nothing */
 	bool deaf_removal;   /* PEER_REMOVE likewise */
+	bool half_peers;     /* PEER_SET says yes and takes the first prefix only */
 	bool deaf_routes;    /* ROUTE_ADD likewise */
 	bool deaf_leases;    /* LEASE_SET likewise */
 	bool rule_wins;	     /* lookups never leave by the direct interface */
@@ -75,6 +77,9 @@ struct fake_kernel {
 
 struct kernel {
 	char direct[IF_NAMESIZE];
+	bool in_place;
+	struct wgkey hub, mine[FAKE_MAX];
+	size_t n_mine;
 };
 
 /* The kernel that calls go to; a test of two machines sets it to either. */
@@ -82,6 +87,9 @@ extern struct fake_kernel *fake_now;
 #define fake (*fake_now)
 
 void fake_fini_device(struct kernel_device *dev);
+
+/* The hub tunnel's interface is the direct one as well; after fake_reset(). */
+void fake_in_place(const struct wgkey *hub, const char *const *allowed, size_t n);
 
 /* A node with its hub tunnel up and nothing else; frees what there was. */
 void fake_reset(const struct wgkey *own, const char *hub_route);

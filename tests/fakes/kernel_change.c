@@ -121,7 +121,8 @@ kernel_addr_add(struct kernel *k, const struct prefix *prefix)
 		return rc;
 	assert(fake.n_addrs < FAKE_MAX);
 	fake.addrs[fake.n_addrs++] =
-	    (struct kernel_addr){ .ifindex = FAKE_DIRECT_IFINDEX, .prefix = *prefix };
+	    (struct kernel_addr){ .ifindex = fake.direct_link.ifindex,
+		    .prefix = *prefix };
 	return 0;
 }
 
@@ -145,15 +146,80 @@ steal(const struct prefix *prefix)
 	}
 }
 
+/* As kernel_place.c judges, but of the peer alone. */
+static bool
+barred(const struct kernel *k, const struct wgkey *key)
+{
+	for (size_t i = 0; i < k->n_mine; i++) {
+		if (wgkey_compare(&k->mine[i], key) == 0)
+			return false;
+	}
+	return k->in_place;
+}
+
+void
+kernel_in_place(struct kernel *k, const struct wgkey *hub, const struct prefix *cover,
+    size_t n_cover)
+{
+	(void)cover; /* what a prefix may be is of test_nl_place.c */
+	(void)n_cover;
+	k->in_place = true;
+	k->hub = *hub;
+	k->n_mine = 0;
+}
+
+int
+kernel_claim(struct kernel *k, const struct wgkey *key)
+{
+	if (wgkey_compare(&k->hub, key) == 0)
+		return -EPERM;
+	if (barred(k, key)) {
+		assert(k->n_mine < FAKE_MAX);
+		k->mine[k->n_mine++] = *key;
+	}
+	return 0;
+}
+
+void
+kernel_disclaim(struct kernel *k, const struct wgkey *key)
+{
+	for (size_t i = 0; i < k->n_mine; i++) {
+		if (wgkey_compare(&k->mine[i], key) == 0)
+			k->mine[i--] = k->mine[--k->n_mine];
+	}
+}
+
+int
+kernel_peer_reduce(struct kernel *k, const struct wgkey *key, const struct prefix *keep)
+{
+	int rc = enter(FAKE_PEER_REDUCE);
+
+	if (rc < 0 || fake.deaf_peers)
+		return rc;
+	if (barred(k, key))
+		return -EXDEV;
+	for (size_t i = 0; i < fake.direct.n_peers; i++) {
+		struct kernel_peer *peer = &fake.direct.peers[i];
+
+		if (wgkey_compare(&peer->key, key) != 0)
+			continue;
+		peer->allowed = mem_grow(peer->allowed, 1, sizeof(struct prefix));
+		peer->allowed[0] = *keep;
+		peer->n_allowed = 1;
+	}
+	return 0;
+}
+
 int
 kernel_peer_set(struct kernel *k, const struct kernel_peer_change *change)
 {
 	struct kernel_peer *peer = NULL;
 	int rc = enter(FAKE_PEER_SET);
 
-	(void)k;
 	if (rc < 0 || fake.deaf_peers)
 		return rc;
+	if (barred(k, &change->key))
+		return -EXDEV;
 	for (size_t i = 0; i < fake.direct.n_peers; i++) {
 		if (wgkey_compare(&fake.direct.peers[i].key, &change->key) == 0)
 			peer = &fake.direct.peers[i];
@@ -174,7 +240,7 @@ kernel_peer_set(struct kernel *k, const struct kernel_peer_change *change)
 	}
 	if (change->set_keepalive)
 		peer->keepalive_s = change->keepalive_s;
-	for (size_t i = 0; i < change->n_allowed; i++) {
+	for (size_t i = 0; i < change->n_allowed && !(i && fake.half_peers); i++) {
 		steal(&change->allowed[i]);
 		peer->allowed =
 		    mem_grow(peer->allowed, peer->n_allowed + 1, sizeof(struct prefix));
@@ -227,7 +293,8 @@ kernel_peer_remove(struct kernel *k, const struct wgkey *key)
 {
 	int rc = enter(FAKE_PEER_REMOVE);
 
-	(void)k;
+	if (rc == 0 && barred(k, key))
+		return -EXDEV;
 	for (size_t i = 0; i < fake.direct.n_peers && rc == 0; i++) {
 		struct kernel_peer *peer = &fake.direct.peers[i];
 

@@ -5,7 +5,8 @@
  * fuzzer; sequence and port are set right, or nothing would ever be looked at.
  *
  * links: optimizer/apply/kernel_nl.c optimizer/apply/kernel_parse.c
- * links: optimizer/apply/kernel_guard.c optimizer/apply/kernel_parse_route.c
+ * links: optimizer/apply/kernel_guard.c
+ * links: optimizer/apply/kernel_place.c optimizer/apply/kernel_parse_route.c
  */
 #include <assert.h>
 #include <stdlib.h>

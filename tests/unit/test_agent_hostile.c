@@ -14,7 +14,8 @@
  * links: optimizer/netd/netd.c optimizer/netd/journal.c optimizer/netd/keeper.c
  * links: optimizer/netd/keeper_look.c optimizer/netd/keeper_tell.c
  * links: optimizer/netd/keeper_peer.c optimizer/netd/keeper_route.c
- * links: optimizer/netd/keeper_watch.c optimizer/apply/state.c
+ * links: optimizer/netd/keeper_watch.c
+ * links: optimizer/netd/keeper_place.c optimizer/apply/state.c
  * links: optimizer/apply/steps.c optimizer/apply/steps_text.c
  * links: optimizer/apply/preflight.c
  * links: tests/fakes/kernel.c tests/fakes/kernel_change.c

@@ -6,7 +6,8 @@
  * had.
  *
  * links: optimizer/apply/kernel_nl.c optimizer/apply/kernel_parse.c
- * links: optimizer/apply/kernel_guard.c optimizer/apply/kernel_parse_route.c
+ * links: optimizer/apply/kernel_guard.c
+ * links: optimizer/apply/kernel_place.c optimizer/apply/kernel_parse_route.c
  * links: optimizer/apply/kernel_route.c optimizer/apply/kernel_wg.c
  * links: optimizer/apply/kernel_lease.c
  * links: optimizer/apply/kernel_uapi.c optimizer/apply/kernel_uapi_parse.c

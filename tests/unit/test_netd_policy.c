@@ -8,7 +8,8 @@
  * links: optimizer/netd/netd.c optimizer/netd/journal.c optimizer/netd/keeper.c
  * links: optimizer/netd/keeper_look.c optimizer/netd/keeper_tell.c
  * links: optimizer/netd/keeper_peer.c optimizer/netd/keeper_route.c
- * links: optimizer/netd/keeper_watch.c optimizer/apply/state.c
+ * links: optimizer/netd/keeper_watch.c
+ * links: optimizer/netd/keeper_place.c optimizer/apply/state.c
  * links: optimizer/apply/steps.c optimizer/apply/steps_text.c
  * links: optimizer/apply/preflight.c
  * links: tests/fakes/kernel.c tests/fakes/kernel_change.c
@@ -121,6 +122,30 @@ the_way_back_is_never_closed(void **unused)
 		book.full[BOOK_CHANGES] = mono_add(facts.now, 600 * NS_PER_S);
 		assert_int_equal(judge(), 0);
 	}
+}
+
+/* On the hub interface: only peers of our making, no relays, no reflectors. */
+static void
+in_place(void **unused)
+{
+	(void)unused;
+	mesh->in_place = true;
+	allow(NETD_STAGE);
+	assert_int_equal(judge(), -EACCES);
+	facts.node.own = NULL;
+	assert_int_equal(judge(), 0);
+	facts.node.own = &peer;
+	book.node[SIN].peer = true;
+	assert_int_equal(judge(), 0);
+	allow(NETD_STAGE_RELAY);
+	assert_int_equal(judge(), -EPERM);
+	assert_non_null(strstr(err.text, "in place"));
+	allow(NETD_REFLECT);
+	facts.self = NRT;
+	req.node = (uint32_t)mesh->hub;
+	assert_int_equal(judge(), -EPERM);
+	mesh->in_place = false;
+	assert_int_equal(judge(), 0);
 }
 
 /* Between the hub and one that has no Endpoint; nrt has none. */
@@ -493,6 +518,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_right_is_allowed),
 		cmocka_unit_test(the_way_back_is_never_closed),
+		cmocka_unit_test(in_place),
 		cmocka_unit_test(reflectors),
 		cmocka_unit_test(what_stands_against_every_change),
 		cmocka_unit_test(nodes_that_are_never_touched),

@@ -4,7 +4,8 @@
  * before every change of the kernel.
  *
  * links: optimizer/apply/kernel_nl.c optimizer/apply/kernel_parse.c
- * links: optimizer/apply/kernel_guard.c optimizer/apply/kernel_parse_route.c
+ * links: optimizer/apply/kernel_guard.c
+ * links: optimizer/apply/kernel_place.c optimizer/apply/kernel_parse_route.c
  */
 #include "optimizer/apply/kernel_nl.h"
 
