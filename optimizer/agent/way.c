@@ -139,6 +139,16 @@ is_worse(struct way *w, const struct way_view *v)
 	       !w->testing && w->why.text[0];
 }
 
+static bool
+may_part(const struct way *w, const struct way_view *v)
+{
+	if (w->part_since.ns == 0)
+		return false;
+	return w->starts || !w->by_overlay ||
+	       mono_diff(v->now, w->part_since) >= WAY_PART_MAX_NS ||
+	       (w->far_since.ns && mono_diff(v->now, w->far_since) >= WAY_PART_NS);
+}
+
 /* Faults bring a dwell with them, and a change of plan does not. */
 static bool
 must_leave(struct way *w, const struct way_view *v)
@@ -153,7 +163,7 @@ must_leave(struct way *w, const struct way_view *v)
 		return (!way_core_wished(w) || v->now.ns < w->hold_until.ns) &&
 		       mono_diff(v->now, v->hub_back) >= WAY_BACK_NS &&
 		       err_set(&w->why, "%s: the hub answers again", w->name) < 0;
-	return !way_core_wished(w) && v->fresh && !v->frozen &&
+	return !way_core_wished(w) && v->fresh && !v->frozen && may_part(w, v) &&
 	       err_set(&w->why, "%s: by the plan", w->name) < 0;
 }
 

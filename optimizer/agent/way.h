@@ -49,6 +49,15 @@
 #define WAY_ACCEPTS	  3		   /* answers by its overlay address */
 #define WAY_HANDSHAKE_NS  (180 * NS_PER_S) /* REJECT_AFTER_TIME of WireGuard */
 
+/*
+ * Of two ends that a plan sends back to the hub the one that starts goes first, and the
+ * other when it has seen that for so long, or has waited so long in vain. Both at once
+ * would make TCP's RTT longer by the whole difference in one step, which is beyond its
+ * timeout: of 49 ms the least is 249, and the way back to 492 is silent for 443.
+ */
+#define WAY_PART_NS	(1 * NS_PER_S)
+#define WAY_PART_MAX_NS (10 * NS_PER_S)
+
 enum way_path { WAY_BY_HUB, WAY_BY_TUNNEL, WAY_BY_RELAY };
 enum way_state { WAY_HUB, WAY_STAGED, WAY_VERIFIED, WAY_LEASED, WAY_DIRECT };
 enum way_route { WAY_NO_ROUTE, WAY_LEASE_ROUTE, WAY_FIRM_ROUTE };
@@ -123,6 +132,7 @@ struct way {
 	unsigned rounds; /* good tests in a row: before the lease, and again in it */
 	struct mono slow_since; /* 0 = not slow */
 	struct mono idle_since; /* staged, without route, and not wished; 0 = not so */
+	struct mono part_since; /* routed, and no longer wished; 0 = not so */
 	/* The far end answers by the hub: it has left this path, too.  0 = not seen. */
 	struct mono far_since, far_at;
 	struct mono punched, lead_from; /* 0 = not yet */

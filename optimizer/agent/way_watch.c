@@ -91,13 +91,23 @@ watch_rtt(struct way *w, const struct way_view *v)
 }
 
 static void
+since(struct mono *t, bool is_so, struct mono now)
+{
+	if (!is_so)
+		t->ns = 0;
+	else if (t->ns == 0)
+		*t = now;
+}
+
+static void
 watch_idle(struct way *w, const struct way_view *v)
 {
-	if (w->seen.staged == WAY_BY_HUB || w->seen.route || way_core_wished(w) ||
-	    !v->fresh)
-		w->idle_since.ns = w->far_since.ns = 0;
-	else if (w->idle_since.ns == 0)
-		w->idle_since = v->now;
+	bool idle = w->seen.staged != WAY_BY_HUB && !way_core_wished(w) && v->fresh;
+
+	if (!idle)
+		w->far_since.ns = 0;
+	since(&w->idle_since, idle && !w->seen.route, v->now);
+	since(&w->part_since, idle && w->seen.route, v->now);
 }
 
 static void
@@ -174,7 +184,7 @@ bool
 way_asks_far(const struct way *w, const struct way_view *v)
 {
 	(void)v;
-	return w->idle_since.ns && !w->seen.route;
+	return (w->idle_since.ns && !w->seen.route) || (w->part_since.ns && !w->starts);
 }
 
 void

@@ -75,12 +75,32 @@ promotes_without_a_loss(void **state)
 	fleet_run(&f, 600 * NS_PER_S);
 	fleet_wish(&f, HKG, NRT, WAY_BY_HUB, 0);
 	fleet_run(&f, NS_PER_S);
+	/* One end goes at once, and the other when it has seen that. */
+	assert_int_equal(f.node[HKG].to[NRT].route, WAY_FIRM_ROUTE);
+	assert_int_equal(f.node[NRT].to[HKG].route, WAY_NO_ROUTE);
+	fleet_run(&f, 2 * NS_PER_S);
 	assert_int_equal(f.node[HKG].to[NRT].route, WAY_NO_ROUTE);
 	assert_int_equal(f.node[HKG].events[CORE_DEMOTED], 1);
 	/* Nobody uses it any more: the peers go. */
 	fleet_run(&f, 300 * NS_PER_S);
 	assert_int_equal(fleet_state(&f, HKG, NRT), WAY_HUB);
 	assert_int_equal(fleet_state(&f, NRT, HKG), WAY_HUB);
+	assert_int_equal(f.lost, 0);
+}
+
+/* The plan has not reached the end that is to go first, or nothing runs there. */
+static void
+waits_for_the_first_only_so_long(void **state)
+{
+	(void)state;
+	make_direct(HKG, NRT);
+	fleet_stream(&f, HKG, NRT);
+	fleet_kill(&f, NRT);
+	fleet_wish(&f, HKG, NRT, WAY_BY_HUB, 0);
+	fleet_run(&f, 9 * NS_PER_S);
+	assert_int_equal(f.node[HKG].to[NRT].route, WAY_FIRM_ROUTE);
+	fleet_run(&f, 2 * NS_PER_S);
+	assert_int_equal(f.node[HKG].to[NRT].route, WAY_NO_ROUTE);
 	assert_int_equal(f.lost, 0);
 }
 
@@ -482,6 +502,7 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(promotes_without_a_loss),
+		TEST(waits_for_the_first_only_so_long),
 		TEST(either_end_may_be_first),
 		TEST(dead_path_falls_back_within_a_second),
 		TEST(dead_hub_promotes_what_stands_by),
