@@ -19,11 +19,6 @@
 /* Newest first; what was good before that, the plan in force remembers. */
 #define EVENTS_PATH "/api/v1/events?since=24h&limit=10000"
 
-/* A promise is broken from here: 25 % and 10 ms, as the agents' own measure. */
-#define WORSE_NUM 5
-#define WORSE_DEN 4
-#define WORSE_US  10000
-
 int
 publish_key(const char *path, struct signed_key *out, struct err *err)
 {
@@ -118,13 +113,12 @@ check_reporting(struct publish *p, struct err *err)
 	int rc = text ? feed_nodes(text, len, &nodes, err) : -EIO;
 
 	free(text);
-	if (rc < 0 || p->force ||
-	    nodes.reporting * 100 >= nodes.all * PUBLISH_REPORTING_PCT)
+	if (rc < 0 || p->force || stage_sees(nodes.reporting, nodes.all))
 		return rc;
 	return err_code(err, ESTALE,
 	    "%zu of %zu nodes report, which is under %d %%: nothing is published; "
 	    "`meshopt report` names the silent ones, --force publishes all the same",
-	    nodes.reporting, nodes.all, PUBLISH_REPORTING_PCT);
+	    nodes.reporting, nodes.all, STAGE_REPORTING_PCT);
 }
 
 /* Memory for the pairs, and in `worse` how many are slower than they were promised. */
@@ -143,10 +137,7 @@ remember_pairs(struct publish *p, struct instance *in, struct wall now, size_t *
 			p->states[i].changed = since;
 			p->states[i].has_changed = true;
 		}
-		if (r && r->hub_us != PLAN_UNKNOWN && pair->hub_us != PLAN_UNKNOWN &&
-		    pair->hub_us * WORSE_DEN > r->hub_us * WORSE_NUM &&
-		    pair->hub_us > r->hub_us + WORSE_US)
-			++*worse;
+		*worse += r && stage_slower(r->hub_us, pair->hub_us);
 		if (stage_left_out(&p->events, a, b,
 			r && r->good ? (struct wall){ 0 } : since, now)) {
 			log_info("%s-%s: left out, as its tunnel did not stand", a, b);
@@ -204,7 +195,7 @@ publish_recall(struct publish *p, const struct mesh *mesh, struct instance *in,
 	remember_pairs(p, in, now, &worse);
 	remember_tunnels(p, in, now);
 	off_hub = p->present ? p->present->n_routes : 0;
-	if (!p->force && worse > 1 && worse * 100 > off_hub * PUBLISH_WORSE_PCT)
+	if (!p->force && stage_doubts(worse, off_hub))
 		return err_code(err, ESTALE,
 		    "%zu of %zu pairs in force became slower at once, which is "
 		    "rather the observer's fault: nothing is published; --force "

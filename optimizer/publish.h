@@ -12,10 +12,8 @@
 #include "optimizer/decide/stage.h"
 #include "optimizer/hints.h"
 
-#define PUBLISH_KEY_PATH      "/etc/meshopt/plan.key"
-#define PUBLISH_TTL_S	      900
-#define PUBLISH_REPORTING_PCT 80 /* of the nodes, or nothing is published */
-#define PUBLISH_WORSE_PCT     20 /* of the pairs at once: the observer's fault, likely */
+#define PUBLISH_KEY_PATH "/etc/meshopt/plan.key"
+#define PUBLISH_TTL_S	 900
 
 struct publish {
 	const char *key_path;  /* borrowed */

@@ -52,7 +52,7 @@ judge(const struct maker *m, const struct plan_route *have)
 	return v == STAGE_UNHEARD && have->good ? STAGE_GOOD : v;
 }
 
-/* Is this direct tunnel in force and well at both ends? */
+/* Is this direct tunnel in force?  Were it not well, no path could come at all. */
 static bool
 stands(const struct maker *m, const char *a, const char *b)
 {
@@ -60,7 +60,7 @@ stands(const struct maker *m, const char *a, const char *b)
 	const struct plan_route *r =
 	    plan_route_off_hub(m->present, swap ? b : a, swap ? a : b);
 
-	return r && r->path == PLAN_DIRECT && judge(m, r) == STAGE_GOOD;
+	return r && r->path == PLAN_DIRECT;
 }
 
 /* The first pair in force that nobody has called good yet, said in words. */

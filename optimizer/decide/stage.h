@@ -20,6 +20,9 @@
 #define STAGE_SILENT_NS	  (30 * 60 * NS_PER_S) /* without a word a pair is bad */
 #define STAGE_LEFT_OUT_NS (60 * 60 * NS_PER_S) /* a bad pair, from planning */
 
+#define STAGE_REPORTING_PCT 80 /* of the nodes, or nothing is published */
+#define STAGE_WORSE_PCT	    20 /* of the pairs at once: the observer's fault, likely */
+
 enum stage_kind {
 	STAGE_OTHER,
 	STAGE_STAGED,
@@ -73,6 +76,15 @@ struct stage {
  */
 void stage_make(struct plan *target, const struct plan *present,
     const struct stage_events *events, struct wall now, struct stage *out);
+
+/* Do enough of the nodes report for a plan to be made of what they say? */
+bool stage_sees(size_t reporting, size_t nodes);
+
+/* Is the hub's way longer than it was when the plan in force was made, not by noise? */
+bool stage_slower(int64_t was_us, int64_t is_us);
+
+/* Are so many of the pairs in force slower at once that one doubts the figures? */
+bool stage_doubts(size_t slower, size_t pairs);
 
 /*
  * Should planning leave this pair out for now?  One that went bad in the last hour, or

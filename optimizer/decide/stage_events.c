@@ -8,6 +8,11 @@
 
 #include "optimizer/decide/stage.h"
 
+/* A promise is broken from here: 25 % and 10 ms, as the agents' own measure. */
+#define SLOWER_NUM 5
+#define SLOWER_DEN 4
+#define SLOWER_US  10000
+
 enum stage_kind
 stage_kind_parse(const char *text)
 {
@@ -120,4 +125,24 @@ stage_left_out(const struct stage_events *events, const char *a, const char *b,
 	default:
 		return false;
 	}
+}
+
+bool
+stage_sees(size_t reporting, size_t nodes)
+{
+	return reporting * 100 >= nodes * STAGE_REPORTING_PCT;
+}
+
+bool
+stage_slower(int64_t was_us, int64_t is_us)
+{
+	return was_us != PLAN_UNKNOWN && is_us != PLAN_UNKNOWN &&
+	       is_us * SLOWER_DEN > was_us * SLOWER_NUM && is_us > was_us + SLOWER_US;
+}
+
+bool
+stage_doubts(size_t slower, size_t pairs)
+{
+	/* One pair alone may well have become slower. */
+	return slower > 1 && slower * 100 > pairs * STAGE_WORSE_PCT;
 }

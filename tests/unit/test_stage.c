@@ -206,6 +206,8 @@ the_last_word_of_an_end_counts(void **state)
 	assert_true(stage_left_out(&events, "a", "b", since, now));
 	assert_false(stage_left_out(&events, "a", "b", since,
 	    (struct wall){ T0 + 61 * MINUTE }));
+	say(&events, "a", "b", STAGE_REFUSED);
+	assert_int_equal(stage_verdict(&events, "a", "b", &at), STAGE_BAD);
 	say(&events, "a", "b", STAGE_DIRECT);
 	assert_int_equal(stage_verdict(&events, "a", "b", &at), STAGE_GOOD);
 	assert_false(stage_left_out(&events, "a", "b", since, now));
@@ -310,6 +312,84 @@ a_relay_path_comes_after_its_tunnels(void **state)
 	plan_free(present);
 }
 
+/* One, three, and then a tenth of a hundred pairs. */
+static void
+waves_grow(void **state)
+{
+	static const size_t added[] = { 1, 3, 10, 10, 6 };
+	struct plan *present = NULL;
+	struct stage_events events = { 0 };
+	struct stage s;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(added) / sizeof(added[0]); i++) {
+		struct plan *target = plan_of(10, 10);
+
+		for (unsigned k = 0; k < 30; k++)
+			set_direct(target, k / 10, k % 10, 49000);
+		stage_make(target, present, &events, now, &s);
+		assert_int_equal(s.added, added[i]);
+		plan_free(present);
+		present = target;
+		all_good(&events, present);
+	}
+	stage_events_fini(&events);
+	plan_free(present);
+}
+
+/* A relay path with the one tunnel, or with the other. */
+static void
+one_tunnel_makes_no_relay_path(void **state)
+{
+	(void)state;
+	for (unsigned row = 0; row < 2; row++) {
+		struct plan *present = relayed(), *target = relayed();
+		struct stage_events events = { 0 };
+		struct stage s;
+
+		if (row == 0) {
+			route(present, 1, 0)->path = PLAN_HUB;
+			present->routes = mem_grow(present->routes,
+			    present->n_routes + 1, sizeof(*present->routes));
+			present->routes[present->n_routes++] =
+			    (struct plan_route){ .a = present->tunnels[0].a,
+				    .b = present->tunnels[0].b,
+				    .path = PLAN_DIRECT,
+				    .us = 30000 };
+			qsort(present->routes, present->n_routes,
+			    sizeof(*present->routes), plan_route_order);
+		}
+		route(present, 1, 1)->path = PLAN_HUB;
+		all_good(&events, present);
+		stage_make(target, present, &events, now, &s);
+		assert_int_equal(route(target, 1, 1)->path, PLAN_HUB);
+		assert_int_equal(s.added, 1);
+		stage_events_fini(&events);
+		plan_free(present);
+		plan_free(target);
+	}
+}
+
+/* Figures that nothing may be made of. */
+static void
+doubtful_figures_are_told(void **state)
+{
+	(void)state;
+	assert_true(stage_sees(8, 10));
+	assert_false(stage_sees(7, 10));
+	assert_false(stage_sees(15, 19)); /* 78.9 % */
+	assert_true(stage_slower(100000, 125001));
+	assert_false(stage_slower(100000, 125000));
+	assert_true(stage_slower(10000, 20001));
+	assert_false(stage_slower(10000, 20000)); /* 10 ms are noise */
+	assert_false(stage_slower(PLAN_UNKNOWN, 900000));
+	assert_false(stage_slower(100000, PLAN_UNKNOWN));
+	assert_false(stage_doubts(2, 10));
+	assert_true(stage_doubts(3, 10));
+	assert_false(stage_doubts(1, 1));
+	assert_true(stage_doubts(2, 2));
+}
+
 /* Whatever the target: good verdicts lead to it, and no stage is too large. */
 static void
 every_target_is_reached(void **state)
@@ -365,6 +445,9 @@ main(void)
 		cmocka_unit_test(what_was_good_stays_so_until_an_end_objects),
 		cmocka_unit_test(pairs_go_back_first_and_not_all_at_once),
 		cmocka_unit_test(a_relay_path_comes_after_its_tunnels),
+		cmocka_unit_test(waves_grow),
+		cmocka_unit_test(one_tunnel_makes_no_relay_path),
+		cmocka_unit_test(doubtful_figures_are_told),
 		cmocka_unit_test(every_target_is_reached),
 	};
 
