@@ -10,7 +10,7 @@
 # make install    DESTDIR and PREFIX as usual
 # make format     clang-format over the tree
 # make fuzz       each fuzz target for FUZZ_SECONDS
-# make mutants    netd without one guard at a time: the suite must notice each
+# make mutants    netd and the agent without one guard at a time: the suite must notice
 # make model      both ends of a pair as a model, killed at random, 100,000 times
 # make coverage-netd  branches that the tests of netd take, and how long netd is
 # make bench-optimizer  the optimizer against CBC; each bench prints a line a figure

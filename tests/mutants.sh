@@ -1,54 +1,90 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# A guard that nobody tests is none: build netd without one guard at a time, and see
-# that the suite notices. Ends with "N of M mutants killed", status 1 if one lives.
+# A guard that nobody tests is none: build netd, the agent and the publisher's stages
+# without one guard at a time, and see that the suite notices. Ends with
+# "N of M mutants killed", status 1 if one lives.
 #
-# usage: tests/mutants.sh      after `make`; `make mutants`
+# usage: tests/mutants.sh [PATTERN]     after `make`; only names that match; `make mutants`
 
 set -u
 cd "$(dirname "$0")/.." || exit
 out=build/mutants
 rm -rf "$out"
-mkdir -p "$out"
-tests='test_netd_policy test_netd test_netd_watch test_netd_kill test_netd_fail test_netd_found test_netd_place test_nl_names test_nl_place'
-libs=$(pkg-config --libs libmnl libsodium)
-killed=0 all=0
+mkdir -p "$out/obj"
+netd='test_netd_policy test_netd test_netd_watch test_netd_kill test_netd_fail test_netd_found
+	test_netd_place test_nl_names test_nl_place'
+agent='test_agent_way test_agent_watch test_agent_live test_agent_guard test_agent_follow
+	test_agent_nat test_agent_turn test_pair test_agent_core test_agent_model'
+publisher='test_stage'
+libs="$(pkg-config --libs libmnl libsodium jansson) -lm"
+pattern=${1-} all=0
+export SEED=1 SCHEDULES=20 # a mutant that only luck kills is one that lives
 
 links() {
 	sed -n 's/^ \* links: //p' "tests/unit/$1.c" | xargs -n 1
 }
 
-# Everything once, plainly; a mutant replaces one object.
-mkdir -p "$out/obj"
-for file in $(for t in $tests; do links "$t"; done | sort -u) \
-    $(for t in $tests; do echo "tests/unit/$t.c"; done); do
-	gcc -O0 -I. -D_GNU_SOURCE -std=c11 -c -o "$out/obj/${file//\//_}.o" "$file" || exit
-done
+# Everything once, plainly; a mutant replaces one object, or all that a header is in.
+compile() {
+	gcc -O1 -I. -D_GNU_SOURCE -std=c11 -c -o "$out/obj/${1//\//_}.o" "$1"
+}
+export -f compile
+export out
+for t in $netd $agent $publisher; do
+	links "$t"
+	echo "tests/unit/$t.c"
+done | sort -u | xargs -P "$(nproc)" -I{} bash -c 'compile {}' || exit
 
-# try NAME SOURCE-IN-ITS-PLACE FLAGS...: is the mutant noticed?
-try() {
-	local name=$1 original=$2 source=$3 t objects file
-	shift 3
-	all=$((all + 1))
-	if ! gcc -O0 -I. -D_GNU_SOURCE -std=c11 -w "$@" -x c -c -o "$out/mutant.o" "$source"; then
+# objects N TEST FILE: what TEST links, with mutant N of FILE in its place
+objects() {
+	local file
+
+	for file in $(links "$2"); do
+		if [ "$file" = "$3" ]; then
+			echo "$out/$1.o"
+		elif [[ $3 == *.h && $file == optimizer/agent/* ]]; then
+			echo "$out/$1/${file//\//_}.o"
+		else
+			echo "$out/obj/${file//\//_}.o"
+		fi
+	done
+	# One of the library's goes before the library.
+	[[ $3 != common/* ]] || echo "$out/$1.o"
+}
+
+# build N FILE FLAGS...: mutant N, whose text is in build/mutants/N.c or N/FILE.h
+build() {
+	local n=$1 file=$2 each
+	shift 2
+	if [[ $file == *.c ]]; then
+		gcc -O1 -I. -D_GNU_SOURCE -std=c11 -w "$@" -c -o "$out/$n.o" "$out/$n.c"
+		return
+	fi
+	for each in optimizer/agent/*.c; do
+		grep -q "\"$file\"\|way_core.h\|core_state.h" "$each" || continue
+		gcc -O1 "-I$out/$n" -I. -D_GNU_SOURCE -std=c11 -w -c \
+		    -o "$out/$n/${each//\//_}.o" "$each" || return
+	done
+	for each in optimizer/agent/*.c; do
+		[ -e "$out/$n/${each//\//_}.o" ] || ln -s "$PWD/$out/obj/${each//\//_}.o" "$out/$n/${each//\//_}.o"
+	done
+}
+
+# judge N NAME FILE TESTS FLAGS...: is the mutant noticed?
+judge() {
+	local n=$1 name=$2 file=$3 tests=$4 t
+	shift 4
+	if ! build "$n" "$file" "$@"; then
 		echo "not ok - $name: does not compile"
 		return
 	fi
 	for t in $tests; do
-		[[ " $(links "$t" | tr '\n' ' ') " == *" $original "* ]] || continue
-		objects=$out/obj/tests_unit_$t.c.o
-		for file in $(links "$t"); do
-			if [ "$file" = "$original" ]; then
-				objects="$objects $out/mutant.o"
-			else
-				objects="$objects $out/obj/${file//\//_}.o"
-			fi
-		done
-		# shellcheck disable=SC2086 # words
-		gcc -o "$out/run" $objects build/libcommon.a -lcmocka $libs -lm || exit
-		if ! timeout 60 "$out/run" >"$out/log" 2>&1; then
-			killed=$((killed + 1))
+		[[ $file == common/* || $file == *.h || " $(links "$t" | tr '\n' ' ') " == *" $file "* ]] || continue
+		# shellcheck disable=SC2046,SC2086 # words
+		gcc -o "$out/$n.run" "$out/obj/tests_unit_$t.c.o" $(objects "$n" "$t" "$file") \
+		    build/libcommon.a -lcmocka $libs || exit
+		if ! timeout 60 "$out/$n.run" >"$out/$n.log" 2>&1; then
 			echo "ok - $name: killed by $t"
 			return
 		fi
@@ -56,6 +92,33 @@ try() {
 	echo "not ok - $name: lives"
 }
 
+# start NAME FILE FLAGS...: judge it beside others, as many as there are CPUs
+start() {
+	while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do wait -n; done
+	judge "$all" "$1" "$2" "$tests" "${@:3}" >"$out/$all.said" &
+}
+
+# edit NAME FILE SED-SCRIPT: the file with that change
+edit() {
+	local into=$out/$((all + 1)).c
+
+	[[ $1 == *$pattern* ]] || return 0
+	all=$((all + 1))
+	if [[ $2 == *.h ]]; then
+		into=$out/$all/$2
+		mkdir -p "${into%/*}"
+	fi
+	sed -E "$3" "$2" >"$into"
+	if cmp -s "$2" "$into"; then
+		echo "not ok - $1: the edit does not apply" >"$out/$all.said"
+	else
+		start "$1" "$2"
+	fi
+}
+
+# --- netd ---
+
+tests=$netd
 policy=optimizer/netd/policy.c
 guards=$(grep -oE 'GUARD\([0-9]+' $policy | tr -dc '0-9\n' | sort -n)
 [ "$guards" = "$(seq "$(wc -l <<<"$guards")")" ] || {
@@ -64,19 +127,11 @@ guards=$(grep -oE 'GUARD\([0-9]+' $policy | tr -dc '0-9\n' | sort -n)
 }
 for n in $guards; do
 	words=$(grep -n "GUARD($n," $policy | head -1 | sed 's/.*GUARD(//; s/.$//')
-	try "policy: no guard $words" $policy $policy -DMUTANT="$n"
+	[[ "policy: no guard $words" == *$pattern* ]] || continue
+	all=$((all + 1))
+	cp $policy "$out/$all.c"
+	start "policy: no guard $words" $policy -DMUTANT="$n"
 done
-
-# edit NAME FILE SED-SCRIPT: the file with that change
-edit() {
-	sed -E "$3" "$2" >"$out/edited.c"
-	if cmp -s "$2" "$out/edited.c"; then
-		all=$((all + 1))
-		echo "not ok - $1: the edit does not apply"
-		return
-	fi
-	try "$1" "$2" "$out/edited.c"
-}
 
 route=optimizer/netd/keeper_route.c peer=optimizer/netd/keeper_peer.c
 watch=optimizer/netd/keeper_watch.c keeper=optimizer/netd/keeper.c
@@ -136,5 +191,212 @@ edit "byte: a preshared key" $byte '/case WGPEER_A_PERSISTENT/,/default:/s/defau
 edit "byte: any address" $byte 's/ \|\| !link_local\(\&addr\)\)/)/'
 edit "byte: links and routes" $byte 's/request->nlmsg_type == RTM_NEWADDR \&\&/request->nlmsg_type != RTM_NEWADDR ||/'
 
+# --- the agent: which plans it follows ---
+
+tests=$agent
+guard=optimizer/agent/guard.c order=optimizer/agent/order.c follow=optimizer/agent/follow.c
+edit "agent: any signature" common/signed.c 's/crypto_sign_final_verify\(.*\) != 0/0/'
+edit "agent: no key is any key" $follow 's/wgkey_is_zero\(&mesh->plan_key\)/0/'
+edit "agent: the guards' verdict is not heard" $follow 's/^\t    GUARD_REFUSE\) \{/\t    (enum guard_verdict)9) {/'
+edit "agent: any epoch is forced" $follow 's/ \&\& allowed == epoch;/;/'
+edit "agent: force lifts the epoch, too" $guard 's/if \(past->order \&\& order->epoch/if (!forced \&\& past->order \&\& order->epoch/'
+edit "agent: force lifts nothing" $guard 's/past->order \&\& !forced \&\&/past->order \&\&/'
+edit "agent: acts before the plan is on disk" $follow 's/rc = write_file\(f->dir, FOLLOW_FILE, bytes, len\);/rc = 0;/'
+edit "agent: a plan that cannot be kept is followed" $follow '/rc = write_file\(f->dir, FOLLOW_FILE/,/return FOLLOW_REFUSED/s/if \(rc < 0\)/if (0)/'
+edit "agent: what was written is not synced" $follow 's/return fsync\(fd\) < 0 \? -errno : 0;/return 0;/'
+edit "agent: the new name is not synced" $follow 's/rc = fsync\(fd\) < 0 \? -errno : 0;/rc = 0;/'
+edit "agent: the plan is written over the old one" $follow 's/fd = open\(temp, O_WRONLY/fd = open(path, O_WRONLY/; s/rename\(temp, path\)/0/'
+edit "agent: a reload forgets the epoch" $follow 's/f->order.epoch > epoch \? f->order.epoch : epoch/f->order.epoch/'
+edit "guard: any epoch" $guard 's/past->order \&\& order->epoch <= past->order->epoch/0/'
+edit "guard: the same epoch again" $guard 's/order->epoch <= past->order->epoch\)/order->epoch < past->order->epoch)/'
+edit "guard: plans of the future" $guard 's/^\tif \(order->issued.ns > now.ns \+ GUARD_FUTURE_NS\) \{/\tif (0) {/'
+edit "guard: plans of the future are fresh" $guard 's/if \(order->issued.ns > now.ns \+ GUARD_FUTURE_NS \|\| left < 0\)/if (left < 0)/'
+edit "guard: stale plans begin changes" $guard 's/if \(guard_fresh_ns\(order, now\) == 0\)/if (0)/'
+edit "guard: a stale plan stays fresh" $guard 's/ \|\| left < 0\)/)/; s/return left < ttl \? left : ttl;/return ttl;/'
+edit "guard: a plan is good for as long as it says" $guard 's/order->ttl_ns < GUARD_TTL_NS \? order->ttl_ns : GUARD_TTL_NS/order->ttl_ns/'
+edit "guard: any size" $guard 's/judge_size\(mesh, past, order, now, err\) < 0/0/'
+edit "guard: none where there were some" $guard 's/order->n == 0 \&\& past->order->n > 0/0/'
+edit "guard: any number of pairs" $guard 's/c->pairs > most/0/'
+edit "guard: no stage in a small mesh" $guard 's/GUARD_CHANGE_MIN, periods/1, periods/'
+edit "guard: removals are no change" $guard '/if \(!q\)/,/removed\+\+/s/c->pairs\+\+;/;/'
+edit "guard: any number is removed" $guard 's/c->removed > removed/0/'
+edit "guard: any number of one node" $guard 's/c->node_left\[i\] > most/0/'
+edit "guard: another relay is no change" $guard 's/ \&\& p->via == q->via;/;/'
+edit "guard: for ever the same allowance" $guard 's/1 \+ \(away > 0 \? away \/ GUARD_PERIOD_NS : 0\)/1/'
+edit "guard: no ten minutes between" $guard 's/1 \+ \(away > 0 \? away \/ GUARD_PERIOD_NS : 0\)/1000/'
+edit "guard: the clock that went back" $guard 's/away > 0 \? away \/ GUARD_PERIOD_NS : 0/away \/ GUARD_PERIOD_NS/'
+edit "order: not published" $order 's/if \(!plan->issue\)/if (0)/'
+edit "order: of another mesh" $order 's/if \(strcmp\(plan->mesh, mesh->name\) != 0\)/if (0)/'
+edit "order: an unknown name" $order 's/if \(r->node\[i\] == SIZE_MAX\)/if (0)/'
+edit "order: beyond its names" $order 's/if \(route->a >= r->plan->n_names \|\| route->b/if (route->b/'
+edit "order: beyond its names, the other end" $order 's/ \|\| route->b >= r->plan->n_names//'
+edit "order: a relay beyond its names" $order 's/route->path == PLAN_RELAY \&\& route->via >= r->plan->n_names/0/'
+edit "order: a hint of no node" $order 's/if \(issue->hints\[i\].node >= r->plan->n_names\)/if (0)/'
+edit "order: any number of pairs" $order 's/if \(r->order->n == ORDER_PAIRS_MAX\)/if (0)/'
+edit "order: a pair with the hub" $order 's/if \(p->a == r->mesh->hub \|\| p->b == r->mesh->hub\)/if (0)/'
+edit "order: pinned to the hub" $order 's/if \(pin \&\& pin->pin == MESH_PIN_HUB\)/if (0)/'
+edit "order: pinned direct" $order 's/if \(pin \&\& pin->pin == MESH_PIN_DIRECT \&\& p->path == WAY_BY_RELAY\)/if (0)/'
+edit "order: nobody can start" $order 's/if \(p->path == WAY_BY_TUNNEL \&\& !reachable\(r, p->a\) \&\& !reachable\(r, p->b\)\)/if (0)/'
+edit "order: the hub or an end as the relay" $order 's/if \(p->via == r->mesh->hub \|\| p->via == p->a \|\| p->via == p->b\)/if (0)/'
+edit "order: any relay" $order 's/if \(!r->mesh->nodes\[p->via\].relay\)/if (0)/'
+edit "order: a relay without tunnels" $order 's/if \(!legs\[i\] \|\| legs\[i\]->path != WAY_BY_TUNNEL\)/if (0)/'
+edit "order: a relay behind a relay" $order 's/ \|\| legs\[i\]->path != WAY_BY_TUNNEL\)/)/'
+edit "order: a pair twice" $order 's/if \(i > 0 \&\& by_ends\(p - 1, p\) == 0\)/if (0)/'
+edit "order: any number of tunnels" $order 's/\+\+tunnels\[p->a\] > ORDER_DIRECT_MAX \|\|/0 ||/'
+edit "order: any number of tunnels of the other end" $order 's/\+\+tunnels\[p->b\] > ORDER_DIRECT_MAX/0/'
+
+# --- the agent: what it does with a pair ---
+
+way=optimizer/agent/way.c watch=optimizer/agent/way_watch.c live=optimizer/agent/live.c
+way_core=optimizer/agent/way_core.h nat=optimizer/agent/way_nat.c
+edit "way: begins before it has looked" $way 's/if \(w->seen_at.ns == 0\)/if (0)/'
+edit "way: begins by an old plan" $way_core 's/return v->fresh \&\& /return /'
+edit "way: begins though frozen" $way_core 's/ \&\& !v->frozen \&\& !w->seen.foreign/ \&\& !w->seen.foreign/'
+edit "way: no dwell" $way_core 's/v->now.ns >= w->hold_until.ns \&\& //'
+edit "way: no wait after a failure" $way_core 's/ \&\& v->now.ns >= w->retry_at.ns;/;/'
+edit "way: an old handshake is one" $way_core 's/ \&\&$/;/; /< WAY_HANDSHAKE_NS;/d'
+edit "way: fights an operator" $way 's/if \(w->seen.foreign\)$/if (0)/'
+edit "way: an operator's dead routes stay" $way 's/return next_foreign\(w, v\);/return WAY_REST;/'
+edit "way: an operator's routes go without a hub" $way '/next_foreign\(/,/^}/s/ \|\| !hub_answers\(w, v\) \|\|/ ||/'
+edit "way: an operator's routes go though well" $way '/next_foreign\(/,/^}/s/!is_worse\(w, v\)/0/'
+edit "way: nothing when the hub is silent" $way 's/^\tif \(v->hub_silent\)$/\tif (0)/'
+edit "way: a relay path before its tunnels" $way 's/if \(w->wish.path == WAY_BY_RELAY \&\& !v->relay_ready\)/if (0)/'
+edit "way: leases what is not verified" $way 's/if \(w->verified \&\& is_well\(w\)/if (is_well(w)/'
+edit "way: leases what does not answer now" $way 's/if \(w->verified \&\& is_well\(w\)/if (w->verified/'
+edit "way: leases while the hub misses" $way 's/ \&\& v->hub->misses == 0 \&\&$/ \&\&/'
+edit "way: leases before the far end takes it" $way 's/w->accept.good >= WAY_ACCEPTS/1/'
+edit "way: commits at once" $way 's/^\t    w->rounds >= WAY_ROUNDS \&\&$/\t    1 \&\&/'
+edit "way: commits within a minute" $way 's/mono_diff\(v->now, w->leased_at\) >= WAY_LEASE_S \* NS_PER_S/1/'
+edit "way: commits what is not verified" $way 's/ \&\& !w->emergency \&\& w->verified \&\&$/ \&\& !w->emergency \&\&/'
+edit "way: commits an emergency" $way 's/if \(way_core_wished\(w\) \&\& !w->emergency \&\& w->verified/if (way_core_wished(w) \&\& w->verified/'
+edit "way: commits what nobody wishes" $way 's/if \(way_core_wished\(w\) \&\& !w->emergency \&\& w->verified/if (!w->emergency \&\& w->verified/'
+edit "way: renews what is dead" $way 's/ \|\| !is_well\(w\) \|\|$/ ||/'
+edit "way: renews all the time" $way 's/mono_diff\(v->now, w->renewed_at\) >= WAY_RENEW_NS \&\&/1 \&\&/'
+edit "way: renews what nobody wishes" $way 's/\(way_core_wished\(w\) \|\| w->emergency\)\)$/1)/'
+edit "way: leaves though the hub is silent" $way 's/if \(!hub_answers\(w, v\)\)/if (0)/'
+edit "way: leaves though the hub misses" $way 's/if \(v->hub_silent \|\| v->hub->misses >= LIVE_MISSES\)/if (v->hub_silent)/'
+edit "way: leaves though the hub answered only before" $way 's/: live_answers_since\(v->hub, w->live.first_miss\);/: true;/'
+edit "way: leaves by the plan for a hub never heard" $way 's/\? v->hub->good > 0$/? true/'
+edit "way: does not leave what is silent" $way 's/if \(live_is_silent\(&w->live\)\)/if (0)/'
+edit "way: does not leave what loses" $way 's/if \(live_loss_permille\(&w->live\) >= WAY_LOSS_PERMILLE\)/if (0)/'
+edit "way: leaves what loses less" $way 's/live_loss_permille\(&w->live\) >= WAY_LOSS_PERMILLE/live_loss_permille(\&w->live) > 10/'
+edit "way: does not leave what is slow" $way 's/w->slow_since.ns \&\&$/0 \&\&/'
+edit "way: slow for a moment is slow" $way 's/mono_diff\(v->now, w->slow_since\) >= WAY_SLOW_NS/1/'
+edit "way: emergencies must be fast" $way 's/if \(!w->emergency \&\& w->slow_since.ns/if (w->slow_since.ns/'
+edit "way: a failed round changes nothing" $way 's/return w->seen.route == WAY_LEASE_ROUTE \&\& !w->emergency/return 0 \&\& !w->emergency/'
+edit "way: a fault brings no dwell" $way '/^must_leave/,/^}/s/hold\(w, v\);//'
+edit "way: a plan brings a dwell" $way 's/^\treturn !way_core_wished\(w\) \&\& v->fresh/\thold(w, v);\n&/'
+edit "way: leaves by an old plan" $way 's/return !way_core_wished\(w\) \&\& v->fresh \&\&/return !way_core_wished(w) \&\&/'
+edit "way: leaves by the plan though frozen" $way 's/ \&\& v->fresh \&\& !v->frozen \&\&$/ \&\& v->fresh \&\&/'
+edit "way: back as soon as the hub answers" $way 's/mono_diff\(v->now, v->hub_back\) >= WAY_BACK_NS \&\&$/1 \&\&/'
+edit "way: an emergency cuts the dwell short" $way 's/\(!way_core_wished\(w\) \|\| v->now.ns < w->hold_until.ns\)/(!way_core_wished(w))/'
+edit "way: carries what was never verified" $way 's/ \|\| !w->proved \|\| w->seen.foreign \|\|$/ || w->seen.foreign ||/'
+edit "way: carries by an operator's peer" $way 's/ \|\| !w->proved \|\| w->seen.foreign \|\|$/ || !w->proved ||/'
+edit "way: carries by what died with the hub" $way 's/!live_answers_since\(&w->live, v->hub->first_miss\)/0/'
+edit "way: carries by one answer" $way 's/w->live.good < LIVE_MISSES \|\|/w->live.good < 1 ||/'
+edit "way: takes away what the far end uses" $way 's/ \&\& far_has_left\(w, v\) \? WAY_UNSTAGE/ ? WAY_UNSTAGE/'
+edit "way: moves what the far end uses" $way 's/return far_has_left\(w, v\) \&\&$/return true \&\&/'
+edit "way: takes away at once" $way 's/return idle_ns >= WAY_RETIRE_NS \&\& /return /'
+edit "way: takes away though frozen" $way 's/!w->idle_since.ns \|\| v->frozen\)/!w->idle_since.ns)/'
+edit "way: the far end left a moment ago" $way 's/mono_diff\(v->now, w->far_since\) >= WAY_FAR_NS \&\&$/1 \&\&/'
+edit "way: the far end still sends" $way 's/mono_diff\(v->now, w->quiet_since\) >= WAY_QUIET_NS \&\&$/1 \&\&/'
+edit "way: the far end was heard long ago" $way 's/mono_diff\(v->now, w->far_at\) <= WAY_FAR_NS \/ 2/1/'
+edit "way: the far end answers by the tunnel" $watch 's/if \(!by_hub\)/if (0)/'
+edit "way: moves to a relay that is not ready" $way 's/\(w->wish.path != WAY_BY_RELAY \|\| v->relay_ready\)/1/'
+edit "way: a refusal is asked again at once" $way '/^refused/,/^}/s/^\tswitch \(act\) \{/\treturn;\n&/'
+edit "way: the old proof of a new peer" $way '/^way_see/,/^}/s/w->proved = false;//'
+edit "way: the old proof of another wish" $way '/^way_want/,/^}/s/way_core_forget\(w\);/;/'
+edit "way: the old proof after leaving" $way '/case WAY_WITHDRAW:$/,/break/s/way_core_forget\(w\);//'
+edit "watch: tests before a handshake" $watch 's/^\t       way_core_shaken\(w, v->now\) \&\& /\t       /'
+edit "watch: tests what may not begin" $watch 's/way_core_shaken\(w, v->now\) \&\& way_core_may_start\(w, v\);/way_core_shaken(w, v->now);/'
+edit "watch: a failed test passes" $watch 's/^\tw->verified = false;$/\tw->verified = w->proved = true;/'
+edit "watch: tests again at once" $watch '/^test_failed/,/^}/s/w->retry_at = .*/;/'
+edit "watch: promises need not be kept" $watch 's/\.promise_us = w->wish.promise_us,/.promise_us = -1,/'
+edit "watch: emergencies must keep promises" $watch 's/^\tif \(w->emergency\)$/\tif (0)/'
+edit "watch: a deaf far end" $watch 's/ \|\| w->accept.misses < WAY_DEAF\)/ || 1)/'
+edit "watch: as long as the hub is slow" $watch 's/WAY_SLOW_PERCENT \/ 100/1/'
+edit "watch: slow once is slow for ever" $watch '/^watch_rtt/,/^}/s/w->slow_since.ns = 0;/;/'
+edit "watch: blames the path for what the hub lost" $watch 's/live_forgive\(&w->live\);/;/'
+edit "watch: an emergency becomes a wish at once" $watch 's/ \&\& mono_diff\(v->now, v->hub_back\) >= WAY_BACK_NS\)/)/'
+edit "watch: an emergency becomes a wish in its dwell" $watch 's/ \&\& v->now.ns >= w->hold_until.ns \&\&$/ \&\&/'
+edit "watch: the standby is probed slowly though the hub misses" $watch 's/v->hub->misses > 0 \? WAY_FAST : WAY_SLOW/WAY_SLOW/'
+edit "watch: a path in use is probed slowly" $watch '/^way_pace/,/^}/s/return WAY_FAST;/return WAY_SLOW;/'
+edit "nat: both ends start" $nat '/^way_nat_waits/,/^}/s/!w->starts \|\| //; s/^\tif \(w->starts \&\& w->seen.staged/\tif (w->seen.staged/'
+edit "nat: starts before the other is ready" $nat '/^way_nat_waits/,/^}/s/return mono_diff\(.*/return false;/'
+edit "nat: starts before its NAT is open" $nat 's/if \(hinted\(w\) \&\& w->punched.ns == 0\)/if (0)/'
+edit "nat: opens its NAT though frozen or stale" $nat 's/ \|\| !way_core_may_start\(w, v\)\)/)/'
+edit "live: two misses are silence" $live 's/^\tl->misses\+\+;/\tl->misses += 1 + (l->misses == 1);/'
+edit "live: misses are not counted" $live 's/^\tl->misses\+\+;//'
+edit "live: an answer ends no row of misses" $live '/flight\[i\].seq != seq/,/good\+\+/s/l->misses = 0;//'
+edit "live: late answers keep the hub no more" $live 's/if \(l->lenient \&\& /if (0 \&\& /'
+edit "live: late answers keep every path" $live 's/if \(l->lenient \&\& /if (/'
+edit "live: losses are not counted" $live 's/^\tl->lost\[0\]\+\+;//'
+edit "live: a few probes are a share" $live 's/sent < LOSS_PROBES_MIN \? -1 : //'
+edit "live: a moment is a minute" $live 's/if \(l->filled < LIVE_BUCKETS\)/if (0)/'
+edit "live: a sleep is a minute" $live '/2 \* LIVE_BUCKETS/,/return/s/live_forgive\(l\);//'
+edit "live: no patience with a short path" $live 's/return TIMEOUT_MIN_NS;/return ns;/'
+edit "live: no patience with a long path" $live 's/return ns > TIMEOUT_MAX_NS \? ns : TIMEOUT_MAX_NS;/return TIMEOUT_MAX_NS;/'
+edit "live: an older answer counts as the newest" $live 's/if \(l->flight\[i\].sent.ns > l->answer_sent.ns\)/if (1)/'
+
+core=optimizer/agent/core.c probe=optimizer/agent/core_probe.c pair=optimizer/apply/pair.c
+edit "core: two requests at a time" $core 's/^\tif \(c->asking\)$/\tif (0)/; s/assert\(c->asking\);//'
+edit "core: withdrawing waits for its turn" $core '/^urgency/,/^}/s/return 0;/return 5;/'
+edit "core: freshness never ends" $core 's/\.fresh = now.ns < c->fresh_until.ns,/.fresh = true,/'
+edit "core: fresh before any plan" $core 's/c->fresh_until.ns = LIVE_NEVER;/c->fresh_until.ns = INT64_MAX;/'
+edit "core: a freeze is not seen" $core 's/\.frozen = c->self.frozen/.frozen = false/'
+edit "core: a leased tunnel is a relay's" $core 's/v.relay_ready = via->seen.route == WAY_FIRM_ROUTE \&\&/v.relay_ready = via->seen.route \&\&/'
+edit "core: a silent tunnel is a relay's" $core 's/ \&\&$/ \&\&/; s/^\t\t\t\t!live_is_silent\(&via->live\);/\t\t\t\t1;/'
+edit "core: the hub's silence is never over" $core '/^watch_hub/,/^}/s/c->hub_back = now;/;/'
+edit "core: does not look again" $core 's/int best = now.ns >= c->next_look.ns \? 2 : 9;/int best = c->self.verdict[0] || now.ns == c->next_look.ns ? 2 : 9;/'
+edit "probe: the hub is not asked at the same moment" $probe 's/beats\(c, hub_pace\(c, now\)\)\)/beats(c, WAY_SLOW))/'
+edit "probe: the far end's answer by any way" $probe 's/way_far\(w, by_hub, c->now\);/way_far(w, true, c->now);/'
+edit "probe: acceptance is asked by the routes" $probe 's/\.pinned = core_state_is_way\(c, i\) \&\& kind != CORE_FAR,/.pinned = core_state_is_way(c, i) \&\& kind < CORE_ACCEPT,/'
+edit "nat: both ends of a pair start" optimizer/agent/core_nat.c 's/w->starts = mesh_initiator.*/w->starts = true;/'
+edit "nat: the hub tells of a moving endpoint all the time" optimizer/agent/core_nat.c 's/if \(w->told.family \&\& mono_diff\(c->now, w->punched\) < TELL_NS\)/if (0)/'
+edit "nat: reflectors though frozen" optimizer/agent/core_nat.c 's/if \(c->self.frozen \|\| now.ns/if (now.ns/'
+edit "pair: nine of ten small ones" $pair 's/small->answered < PAIR_PROBES\)/small->answered < PAIR_PROBES - 1)/'
+edit "pair: nine of ten full-size ones" $pair 's/full->answered < PAIR_PROBES\)/full->answered < PAIR_PROBES - 1)/'
+edit "pair: any RTT" $pair 's/limit >= 0 \&\& median > limit\)/0)/'
+edit "pair: no RTT" $pair 's/limit >= 0 \&\& median < 0\)/0)/'
+edit "pair: answers after the verdict" $pair '/^pair_answered/,/^}/s/if \(p->phase != PAIR_STAGED\)/if (0)/'
+edit "pair: a full-size probe that does not fit" $pair 's/^\t\tpair_lost\(p, size\);/\t\tpair_answered(p, size, 1);/'
+
+# --- the publisher's stages ---
+
+tests=$publisher
+stage=optimizer/decide/stage.c events=optimizer/decide/stage_events.c
+edit "stage: no canary" $stage 's/return STAGE_CANARY;/return STAGE_SECOND;/'
+edit "stage: the canary is the best" $stage 's/canary \? n - 1 - k : k/k/'
+edit "stage: all at once" $stage 's/if \(m->out->added < room\)/if (1)/'
+edit "stage: a tenth after the canary" $stage 's/stand < STAGE_CANARY \+ STAGE_SECOND \&\& all > STAGE_SECOND/0/'
+edit "stage: all go back at once" $stage 's/m->out->removed < most \&\& m->out->removed < room/1/'
+edit "stage: a quarter is not the limit" $stage 's/m->out->removed < most \&\& //'
+edit "stage: a tenth is not the limit" $stage 's/ \&\& m->out->removed < room//'
+edit "stage: goes back and forth in one" $stage 's/room -= removed;/;/'
+edit "stage: waits for no verdict" $stage 's/if \(awaits_verdict\(&m\) \|\| /if (/'
+edit "stage: silence is good" $stage 's/if \(v == STAGE_GOOD\)/if (v != STAGE_BAD)/'
+edit "stage: what was good is forgotten" $stage 's/v == STAGE_UNHEARD \&\& have->good \? STAGE_GOOD : v/v/'
+edit "stage: what was good stays so" $stage 's/v == STAGE_UNHEARD \&\& have->good/have->good/'
+edit "stage: a relay path before its tunnels" $stage 's/if \(!may_come\(m, r\)\)/if (0)/'
+edit "stage: a relay path before the second tunnel" $stage '/^may_come/,/^}/s/ \&\&$/;/'
+edit "verdict: one end is enough" $events 's/x \&\& y \&\& x->kind == STAGE_DIRECT \&\& y->kind == STAGE_DIRECT/x \&\& x->kind == STAGE_DIRECT/'
+edit "verdict: the other end is enough" $events 's/x \&\& y \&\& x->kind == STAGE_DIRECT \&\& y->kind == STAGE_DIRECT/y \&\& y->kind == STAGE_DIRECT/'
+edit "verdict: nobody objects" $events 's/if \(is_bad\(x\) \|\| is_bad\(y\)\)/if (0)/'
+edit "verdict: one end may object" $events 's/if \(is_bad\(x\) \|\| is_bad\(y\)\)/if (is_bad(x))/'
+edit "verdict: the other end may object" $events 's/if \(is_bad\(x\) \|\| is_bad\(y\)\)/if (is_bad(y))/'
+edit "verdict: refused is not bad" $events 's/ \|\| e->kind == STAGE_REFUSED\)/)/'
+edit "verdict: the first word counts" $events 's/p->at.ns < q->at.ns \? -1 : 1/p->at.ns < q->at.ns ? 1 : -1/'
+edit "verdict: bad pairs come at once" $events 's/return now.ns - at.ns < STAGE_LEFT_OUT_NS;/return false;/'
+edit "verdict: bad pairs never come" $events 's/return now.ns - at.ns < STAGE_LEFT_OUT_NS;/return true;/'
+edit "verdict: silent pairs stay" $events 's/return since.ns != 0 \&\& .*/return false;/'
+edit "publisher: few nodes report" $events 's/return reporting \* 100 >= nodes \* STAGE_REPORTING_PCT;/return true;/'
+edit "publisher: any noise is slower" $events 's/ \&\& is_us > was_us \+ SLOWER_US;/;/'
+edit "publisher: any share is slower" $events 's/is_us \* SLOWER_DEN > was_us \* SLOWER_NUM \&\& //'
+edit "publisher: many became slower at once" $events 's/return slower > 1 \&\& .*/return false;/'
+edit "publisher: one became slower" $events 's/return slower > 1 \&\& /return /'
+
+wait
+cat $(seq -f "$out/%.0f.said" "$all")
+killed=$(cat "$out"/*.said | grep -c '^ok')
 echo "$killed of $all mutants killed"
 [ "$killed" = "$all" ]

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -26,6 +27,34 @@ static char dir[] = "/tmp/follow.XXXXXX";
 static struct signed_key key;
 static struct mesh *mesh;
 static struct follow f;
+
+/* What was done to the disk, in order: a file or a directory synced, a file renamed. */
+static char disk[64];
+
+static void
+note(const char *what)
+{
+	size_t at = strlen(disk);
+
+	(void)snprintf(disk + at, sizeof(disk) - at, "%s ", what); /* cut is fine */
+}
+
+int
+fsync(int fd)
+{
+	struct stat st;
+
+	assert_int_equal(fstat(fd, &st), 0);
+	note(S_ISDIR(st.st_mode) ? "directory" : "file");
+	return (int)syscall(SYS_fsync, fd);
+}
+
+int
+rename(const char *from, const char *to)
+{
+	note("rename");
+	return renameat(AT_FDCWD, from, AT_FDCWD, to);
+}
 
 static struct mesh *
 make_mesh(void)
@@ -101,7 +130,9 @@ taken_once_and_kept(void **state)
 	assert_int_equal(follow_load(&f, mesh, dir, &err), 0);
 	assert_false(f.has);
 	len = make_plan(5, ROUTE("n1", "n2"), &bytes);
+	disk[0] = '\0';
 	assert_int_equal(follow_take(&f, bytes, len, clock_wall(), &err), FOLLOW_NEW);
+	assert_string_equal(disk, "file rename directory ");
 	assert_int_equal(follow_take(&f, bytes, len, clock_wall(), &err), FOLLOW_SAME);
 	follow_fini(&f);
 	/* Another run. */
@@ -232,6 +263,38 @@ damage_is_seen(void **state)
 	free(bytes);
 }
 
+/* Whatever became of the file meanwhile, what was followed was followed. */
+static void
+reading_again_forgets_no_epoch(void **state)
+{
+	static const uint8_t junk[] = "junk";
+	char path[64];
+	struct err err;
+
+	(void)state;
+	plan_path(path);
+	(void)unlink(path); /* of the tests before, or not there */
+	assert_int_equal(follow_load(&f, mesh, dir, &err), 0);
+	for (unsigned row = 0; row < 2; row++) {
+		unsigned epoch = 100 + 10 * row;
+
+		assert_int_equal(take(epoch, ROUTE("n1", "n2"), &err), FOLLOW_NEW);
+		if (row == 0)
+			write_raw(junk, sizeof(junk));
+		else
+			assert_int_equal(unlink(path), 0);
+		assert_int_equal(follow_reload(&f, mesh, &err) < 0, row == 0);
+		assert_int_equal(take(epoch - 1, ROUTE("n1", "n2"), &err),
+		    FOLLOW_REFUSED);
+		assert_int_equal(take(epoch, ROUTE("n1", "n3"), &err), FOLLOW_REFUSED);
+	}
+	assert_int_equal(take(120, ROUTE("n1", "n2"), &err), FOLLOW_NEW);
+	assert_int_equal(follow_reload(&f, mesh, &err), 0);
+	assert_int_equal(f.order.epoch, 120);
+	assert_int_equal(f.order.n, 1);
+	follow_fini(&f);
+}
+
 int
 main(void)
 {
@@ -241,6 +304,7 @@ main(void)
 		cmocka_unit_test(another_key_or_none),
 		cmocka_unit_test(what_cannot_be_kept_is_refused),
 		cmocka_unit_test(damage_is_seen),
+		cmocka_unit_test(reading_again_forgets_no_epoch),
 	};
 	char path[64];
 	int rc;

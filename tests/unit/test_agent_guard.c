@@ -19,7 +19,7 @@
 
 #define NOW ((struct wall){ INT64_C(1800000000) * NS_PER_S })
 
-/* A hub, n POPs that relay, of which the last is behind NAT; a pin of 2 and 3. */
+/* A hub, n POPs, of which the odd relay, and 4 and the last are behind NAT; pins. */
 static struct mesh *
 make_mesh(size_t n)
 {
@@ -42,10 +42,11 @@ make_mesh(size_t n)
 			fprintf(in, "AllowedIPs = 10.9.0.0/16\n");
 		else if (i % 2)
 			fprintf(in, "Relay = yes\n");
-		if (i < n)
+		if (i < n && i != 4)
 			fprintf(in, "Endpoint = 192.0.2.%zu:51820\n", i + 1);
 	}
-	fprintf(in, "[Pair]\nNodes = n2, n3\nPath = hub\n");
+	fprintf(in, "[Pair]\nNodes = n2, n3\nPath = hub\n"
+		    "[Pair]\nNodes = n1, n5\nPath = direct\n");
 	rewind(in);
 	if (mesh_read(in, "guards", &mesh, &err) < 0) {
 		fprintf(stderr, "%s\n", err.text);
@@ -113,6 +114,9 @@ paths_must_fit_the_roster(void **state)
 		{ "1-2 2-1", "is there twice" },
 		{ "2-3", "pins it to the hub" },
 		{ "5-6", NULL }, /* 6 is behind NAT, and 5 is not */
+		{ "4-6", "neither has an Endpoint" },
+		{ "1-5:3 1-3 3-5", "pins it direct" },
+		{ "1-5", NULL },
 		{ "1-4:2 1-2 2-4", "2 is no relay" },
 		{ "1-4:3 1-3", "lacks the tunnel" },
 		{ "1-4:3", "lacks the tunnel" },
@@ -155,9 +159,32 @@ plans_of_others_are_refused(void **state)
 	assert_true(order_from_plan(mesh, plan, &order, &err) < 0);
 	assert_non_null(strstr(err.text, "no such node"));
 	plan->names[6][0] = 'n';
-	plan->routes[0].b = 77;
+	for (int i = 0; i < 3; i++) {
+		struct plan_route good = plan->routes[0], *r = plan->routes;
+
+		if (i == 0)
+			r->a = 77;
+		else if (i == 1)
+			r->b = 77;
+		else
+			*r = (struct plan_route){ 1, 4, PLAN_RELAY, 77, 50000, 500000,
+				PLAN_HUB, 0, 0, { 0 }, false };
+		assert_true(order_from_plan(mesh, plan, &order, &err) < 0);
+		assert_string_equal(err.text, "plan: a route is not between its nodes");
+		*r = good;
+	}
+	/* Where a node behind NAT is: of one that there is. */
+	plan->issue->hints = mem_array(1, sizeof(*plan->issue->hints));
+	plan->issue->n_hints = 1;
+	plan->issue->hints[0].node = 77;
 	assert_true(order_from_plan(mesh, plan, &order, &err) < 0);
-	plan->routes[0].b = 2;
+	assert_string_equal(err.text, "plan: a hint is of no node");
+	plan->issue->hints[0].node = 4;
+	plan->routes[0].a = 4;
+	plan->routes[0].b = 6;
+	assert_int_equal(order_from_plan(mesh, plan, &order, &err), 0);
+	order_fini(&order);
+	free(plan->issue->hints);
 	free(plan->issue);
 	plan->issue = NULL;
 	assert_true(order_from_plan(mesh, plan, &order, &err) < 0);
@@ -174,19 +201,46 @@ one_node_has_sixty_four_tunnels(void **state)
 	struct plan *plan;
 	struct order order;
 	struct err err;
-	size_t at = 0;
 
 	(void)state;
-	for (int i = 4; i < 4 + ORDER_DIRECT_MAX; i++)
-		at += (size_t)snprintf(text + at, sizeof(text) - at, "1-%d ", i);
-	plan = make_plan(mesh, text);
-	assert_int_equal(order_from_plan(mesh, plan, &order, &err), 0);
-	order_fini(&order);
-	plan_free(plan);
-	(void)snprintf(text + at, sizeof(text) - at, "1-%d", 4 + ORDER_DIRECT_MAX);
-	plan = make_plan(mesh, text);
+	/* The first node of them, and the last. */
+	for (int row = 0; row < 2; row++) {
+		int other = row ? 69 : 1;
+		size_t at = 0;
+		int i = 4;
+
+		for (; i < 4 + ORDER_DIRECT_MAX; i++)
+			at += (size_t)snprintf(text + at, sizeof(text) - at, "%d-%d ",
+			    other, i);
+		plan = make_plan(mesh, text);
+		assert_int_equal(order_from_plan(mesh, plan, &order, &err), 0);
+		order_fini(&order);
+		plan_free(plan);
+		(void)snprintf(text + at, sizeof(text) - at, "%d-%d ", other, i);
+		plan = make_plan(mesh, text);
+		assert_true(order_from_plan(mesh, plan, &order, &err) < 0);
+		assert_non_null(strstr(err.text, "more than 64 tunnels"));
+		plan_free(plan);
+	}
+	mesh_free(mesh);
+}
+
+static void
+a_plan_has_so_many_pairs(void **state)
+{
+	struct mesh *mesh = make_mesh(6);
+	struct plan *plan = make_plan(mesh, "1-2");
+	struct plan_route one = plan->routes[0];
+	struct order order;
+	struct err err;
+
+	(void)state;
+	plan->n_routes = ORDER_PAIRS_MAX + 1;
+	plan->routes = mem_grow(plan->routes, plan->n_routes, sizeof(one));
+	for (size_t i = 0; i < plan->n_routes; i++)
+		plan->routes[i] = one;
 	assert_true(order_from_plan(mesh, plan, &order, &err) < 0);
-	assert_non_null(strstr(err.text, "more than 64 tunnels"));
+	assert_string_equal(err.text, "plan: more than 10000 pairs leave the hub");
 	plan_free(plan);
 	mesh_free(mesh);
 }
@@ -227,6 +281,13 @@ so_much_at_a_time(void **state)
 		    "1-2 1-4 2-4:1 5-6 5-7 6-7:5", 0, GUARD_FOLLOW },
 		{ "two of a node to a relay", "1-2 1-4 1-5 2-4 2-5",
 		    "1-2 1-4 1-5 2-4:1 2-5:1", 0, GUARD_REFUSE },
+		{ "two of a node to another relay",
+		    "1-8 1-10 1-6 3-6 3-8 3-10 6-8:1 6-10:1",
+		    "1-8 1-10 1-6 3-6 3-8 3-10 6-8:3 6-10:3", 0, GUARD_REFUSE },
+		{ "two fewer and four more", "1-2 4-5 6-7 8-9 1-4 2-5 6-9 7-8",
+		    "1-2 4-5 6-7 8-9 1-4 2-5 1-6 1-7 1-8 1-9", 0, GUARD_FOLLOW },
+		{ "two fewer and five more", "1-2 4-5 6-7 8-9 1-4 2-5 6-9 7-8",
+		    "1-2 4-5 6-7 8-9 1-4 2-5 1-6 1-7 1-8 1-9 1-10", 0, GUARD_REFUSE },
 	};
 	struct mesh *mesh = make_mesh(12);
 
@@ -248,6 +309,31 @@ so_much_at_a_time(void **state)
 		order_fini(&old);
 		order_fini(&order);
 	}
+	mesh_free(mesh);
+}
+
+/* A tenth of six pairs would be none, and a stage of the publisher's is three. */
+static void
+a_stage_in_a_small_mesh(void **state)
+{
+	static const char *const plans[] = { "1-2 1-3 1-4", "1-2 1-3 1-4 2-4" };
+	struct mesh *mesh = make_mesh(5);
+	struct order old = make_order(mesh, "3-4", 6);
+	struct guard_past past = { &old, NOW };
+	struct err err;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		char text[32];
+		struct order order;
+
+		(void)snprintf(text, sizeof(text), "3-4 %s", plans[i]);
+		order = make_order(mesh, text, 7);
+		assert_int_equal(guard_judge(mesh, &past, &order, NOW, false, &err),
+		    i ? GUARD_REFUSE : GUARD_FOLLOW);
+		order_fini(&order);
+	}
+	order_fini(&old);
 	mesh_free(mesh);
 }
 
@@ -284,8 +370,11 @@ in_order_and_in_time(void **state)
 
 		order.issued.ns -= rows[i].age_s * NS_PER_S;
 		order.ttl_ns = rows[i].ttl_s * NS_PER_S;
-		assert_int_equal(guard_judge(mesh, &past, &order, NOW, false, &err),
-		    rows[i].want);
+		/* Nobody on this node can want it otherwise. */
+		for (int forced = 0; forced < 2; forced++)
+			assert_int_equal(guard_judge(mesh, &past, &order, NOW, forced,
+					     &err),
+			    rows[i].want);
 		assert_int_equal(guard_fresh_ns(&order, NOW),
 		    rows[i].fresh_s * NS_PER_S);
 		order_fini(&order);
@@ -321,7 +410,9 @@ main(void)
 		cmocka_unit_test(paths_must_fit_the_roster),
 		cmocka_unit_test(plans_of_others_are_refused),
 		cmocka_unit_test(one_node_has_sixty_four_tunnels),
+		cmocka_unit_test(a_plan_has_so_many_pairs),
 		cmocka_unit_test(so_much_at_a_time),
+		cmocka_unit_test(a_stage_in_a_small_mesh),
 		cmocka_unit_test(in_order_and_in_time),
 		cmocka_unit_test(wishes_are_this_nodes),
 	};

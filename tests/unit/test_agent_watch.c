@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What time and netd bring to one way of the agent's: tests that pass and fail, limits,
+ * refusals, and how often it is probed.
+ *
+ * links: optimizer/agent/way.c optimizer/agent/way_nat.c optimizer/agent/way_watch.c
+ * links: optimizer/agent/live.c optimizer/apply/pair.c
+ */
+#include "tests/unit/agent_way.h"
+
+/* Bytes that come by the tunnel: somebody there still sends. */
+static void
+a_tunnel_that_is_heard_is_not_quiet(void **state)
+{
+	static const struct {
+		uint64_t rx_bytes;
+		bool quiet;
+	} rows[] = { { 1000, true }, { 1512, true }, { 1513, false }, { 999, false } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct way_seen seen;
+
+		idle();
+		seen = w.seen;
+		w.quiet_bytes = 1000;
+		seen.rx_bytes = rows[i].rx_bytes;
+		(void)way_see(&w, &seen, v.now);
+		assert_int_equal(way_next(&w, &v),
+		    rows[i].quiet ? WAY_UNSTAGE : WAY_REST);
+	}
+}
+
+#define TESTS(state, change, yes)                                          \
+	do {                                                               \
+		state();                                                   \
+		change;                                                    \
+		way_tick(&w, &v);                                          \
+		if (w.testing != (yes))                                    \
+			fail_msg("%s: %s: not %s", #state, #change, #yes); \
+	} while (0)
+
+static void
+tests_what_it_is_to_use(void **state)
+{
+	(void)state;
+	TESTS(staged, NOTHING, true);
+	TESTS(staged, w.seen.handshake_age_ns = -1, false);
+	TESTS(staged, w.seen.handshake_age_ns = 180 * S, false);
+	TESTS(staged, (w.seen.handshake_age_ns = 170 * S, w.seen_at = ago(10 * S)),
+	    false);
+	TESTS(staged, v.fresh = false, false);
+	TESTS(staged, v.frozen = true, false);
+	TESTS(staged, w.seen.foreign = true, false);
+	TESTS(staged, w.hold_until = mono_add(v.now, 1), false);
+	TESTS(staged, want(WAY_BY_HUB), false);
+	TESTS(staged, want(WAY_BY_RELAY), false);
+	TESTS(verified, NOTHING, false);
+	TESTS(leased, w.rounds = 2, true);
+	TESTS(leased, NOTHING, false);
+	TESTS(leased, (w.rounds = 2, w.round_at = mono_add(v.now, 1)), false);
+	TESTS(leased, (w.rounds = 2, w.seen.foreign = true), false);
+	TESTS(direct, w.rounds = 2, false);
+}
+
+/* Every probe is answered with this RTT, but so many small and full-size ones. */
+static void
+test_it(unsigned small_lost, unsigned full_lost, int64_t rtt_us)
+{
+	way_tick(&w, &v);
+	assert_true(w.testing);
+	for (;;) {
+		enum pair_act act = pair_next(&w.test, v.now);
+		enum pair_size size = act == PAIR_PROBE_FULL ? PAIR_FULL : PAIR_SMALL;
+		unsigned *lost = size == PAIR_FULL ? &full_lost : &small_lost;
+
+		if (act != PAIR_PROBE_SMALL && act != PAIR_PROBE_FULL)
+			break;
+		pair_sent(&w.test, size, 0, v.now);
+		if (*lost) {
+			--*lost;
+			pair_lost(&w.test, size);
+		} else {
+			pair_answered(&w.test, size, rtt_us);
+		}
+		v.now = mono_add(v.now, 100 * MS);
+	}
+	way_tick(&w, &v);
+	assert_false(w.testing);
+}
+
+static void
+a_test_passes_whole_or_not(void **state)
+{
+	(void)state;
+	staged();
+	test_it(0, 0, 49000);
+	assert_true(w.verified && w.proved);
+	staged();
+	test_it(1, 0, 49000);
+	assert_false(w.verified);
+	staged();
+	test_it(0, 1, 49000);
+	assert_false(w.verified);
+	/* 20 % and 2 ms above its promise, which is 60.8 ms. */
+	staged();
+	test_it(0, 0, 60800);
+	assert_true(w.verified);
+	staged();
+	test_it(0, 0, 60801);
+	assert_false(w.verified);
+	assert_int_equal(way_next(&w, &v), WAY_REST);
+	assert_true(mono_diff(w.retry_at, v.now) > 59 * S);
+	/* Again later, and later. */
+	v.now = w.retry_at;
+	test_it(0, 0, 60801);
+	assert_true(mono_diff(w.retry_at, v.now) > 119 * S);
+	/* A relay's far end may answer by the hub: half of each, 270.5 ms. */
+	for (int row = 0; row < 2; row++) {
+		at_hub();
+		want(WAY_BY_RELAY);
+		see(WAY_BY_RELAY, WAY_NO_ROUTE);
+		test_it(0, 0, row ? 326601 : 326600);
+		assert_int_equal(w.verified, !row);
+	}
+	/* Whoever carries while the hub is gone need keep no promise. */
+	leased();
+	w.emergency = true;
+	w.rounds = 0;
+	test_it(0, 0, 400000);
+	assert_true(w.verified);
+}
+
+static void
+a_round_that_fails_ends_the_lease(void **state)
+{
+	(void)state;
+	leased();
+	w.rounds = 1;
+	test_it(0, 1, 49000);
+	w.live.good = 9;
+	hub.answer_sent = v.now;
+	assert_int_equal(way_next(&w, &v), WAY_WITHDRAW);
+	leased();
+	w.rounds = 1;
+	test_it(0, 0, 49000);
+	assert_int_equal(w.rounds, 2);
+}
+
+static void
+a_deaf_far_end_is_not_used(void **state)
+{
+	(void)state;
+	verified();
+	w.accept.good = 0;
+	assert_true(way_asks_acceptance(&w, &v));
+	w.accept.misses = 9;
+	way_tick(&w, &v);
+	assert_true(w.verified);
+	w.accept.misses = 10;
+	way_tick(&w, &v);
+	assert_false(w.verified);
+	assert_non_null(strstr(w.why.text, "takes no packet"));
+	assert_int_equal(way_next(&w, &v), WAY_REST);
+	/* What was accepted by a tunnel before says nothing of the next one. */
+	verified();
+	see(WAY_BY_HUB, WAY_NO_ROUTE);
+	see(WAY_BY_TUNNEL, WAY_NO_ROUTE);
+	assert_false(w.verified || w.proved);
+	assert_int_equal(w.accept.good, 0);
+}
+
+static void
+longer_than_the_hub_for_five_minutes(void **state)
+{
+	static const struct {
+		int64_t hub_us, rtt_us;
+		bool slow;
+	} rows[] = {
+		{ 100000, 110000, false },
+		{ 100000, 110001, true },
+		{ 1000, 9000, false }, /* near is near */
+		{ -1, 9000, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		direct();
+		w.wish.hub_us = rows[i].hub_us;
+		w.live.rtt_us = rows[i].rtt_us;
+		way_tick(&w, &v);
+		if ((w.slow_since.ns != 0) != rows[i].slow)
+			fail_msg("row %zu", i);
+	}
+	direct();
+	w.slow_since = ago(299 * S);
+	w.live.rtt_us = 1000;
+	way_tick(&w, &v);
+	assert_int_equal(w.slow_since.ns, 0);
+	/* Since when, not how often. */
+	w.live.rtt_us = 600000;
+	w.slow_since = ago(7 * S);
+	way_tick(&w, &v);
+	assert_int_equal(mono_diff(v.now, w.slow_since), 7 * S);
+}
+
+static void
+what_is_lost_beside_the_hub_has_one_cause(void **state)
+{
+	(void)state;
+	direct();
+	lose(500);
+	w.live.bucket_since = v.now;
+	v.hub_silent = true;
+	way_tick(&w, &v);
+	v.hub_silent = false;
+	assert_int_equal(way_next(&w, &v), WAY_REST);
+}
+
+static void
+refusals_wait(void **state)
+{
+	static const struct {
+		const char *name;
+		void (*from)(void);
+		enum way_act act;
+		int rc;
+		int64_t wait_ns;
+	} rows[] = {
+		{ "stage", at_hub, WAY_STAGE, -EINVAL, 15 * S },
+		{ "lease", verified, WAY_LEASE, -EINVAL, 60 * S },
+		{ "lease, by the rate limit", verified, WAY_LEASE, -EBUSY, 15 * S },
+		{ "renewal", leased, WAY_LEASE, -EINVAL, S },
+		{ "commit", leased, WAY_COMMIT, -EINVAL, 15 * S },
+		{ "unstage", idle, WAY_UNSTAGE, -EINVAL, 15 * S },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		rows[i].from();
+		assert_int_not_equal(way_next(&w, &v), WAY_REST);
+		way_done(&w, rows[i].act, rows[i].rc, "no", &v);
+		if (way_next(&w, &v) != WAY_REST)
+			fail_msg("%s: again at once", rows[i].name);
+		v.now = mono_add(v.now, rows[i].wait_ns - 1);
+		if (way_next(&w, &v) != WAY_REST)
+			fail_msg("%s: too soon", rows[i].name);
+		assert_int_equal(mono_diff(w.retry_at, v.now), 1);
+	}
+	/* The kernel could not: routes that lead nowhere are tried again soon. */
+	dead();
+	way_done(&w, WAY_WITHDRAW, -EIO, "no", &v);
+	assert_int_equal(way_next(&w, &v), WAY_REST);
+	v.now = mono_add(v.now, S);
+	hub.answer_sent = v.now;
+	assert_int_equal(way_next(&w, &v), WAY_WITHDRAW);
+	/* Without a hub as well. */
+	alone();
+	assert_int_equal(way_next(&w, &v), WAY_LEASE);
+	way_done(&w, WAY_LEASE, -EIO, "no", &v);
+	assert_false(w.emergency);
+	assert_int_equal(way_next(&w, &v), WAY_REST);
+	v.now = mono_add(v.now, S);
+	w.live.answer_sent = v.now;
+	assert_int_equal(way_next(&w, &v), WAY_LEASE);
+}
+
+static void
+what_was_done_is_believed_and_nothing_more(void **state)
+{
+	(void)state;
+	verified();
+	way_done(&w, WAY_LEASE, 0, "", &v);
+	assert_int_equal(way_state(&w), WAY_LEASED);
+	assert_int_equal(w.rounds, 0);
+	assert_int_equal(way_next(&w, &v), WAY_REST);
+	leased();
+	way_done(&w, WAY_COMMIT, 0, "", &v);
+	assert_int_equal(way_state(&w), WAY_DIRECT);
+	dead();
+	assert_int_equal(way_next(&w, &v), WAY_WITHDRAW);
+	way_done(&w, WAY_WITHDRAW, 0, "", &v);
+	assert_int_equal(way_state(&w), WAY_STAGED); /* its proof went, too */
+	assert_int_equal(w.accept.good, 0);
+	idle();
+	way_done(&w, WAY_UNSTAGE, 0, "", &v);
+	assert_int_equal(way_state(&w), WAY_HUB);
+	assert_false(w.proved);
+	/* Staged anew, it has proved nothing. */
+	verified();
+	way_done(&w, WAY_STAGE, 0, "", &v);
+	assert_false(w.proved || w.verified);
+	/* A lease that ran out is not taken again at once. */
+	leased();
+	see(WAY_BY_TUNNEL, WAY_NO_ROUTE);
+	assert_false(w.verified);
+	assert_int_equal(mono_diff(w.retry_at, v.now), 60 * S);
+	/* Nor was a path by one relay tested by testing that by another. */
+	verified();
+	w.seen.staged = WAY_BY_RELAY;
+	w.seen.via = 1;
+	see(WAY_BY_RELAY, WAY_NO_ROUTE);
+	assert_false(w.proved);
+	/* Another wish: what was tested says nothing of it. */
+	verified();
+	want(WAY_BY_RELAY);
+	assert_false(w.verified);
+}
+
+static void
+probes_as_often_as_it_matters(void **state)
+{
+	(void)state;
+	at_hub();
+	assert_int_equal(way_pace(&w, &v), WAY_SILENT);
+	direct();
+	assert_int_equal(way_pace(&w, &v), WAY_FAST);
+	verified();
+	assert_int_equal(way_pace(&w, &v), WAY_SLOW);
+	hub.misses = 1;
+	assert_int_equal(way_pace(&w, &v), WAY_FAST);
+	w.seen.handshake_age_ns = -1;
+	assert_int_equal(way_pace(&w, &v), WAY_SILENT);
+	idle();
+	assert_int_equal(way_pace(&w, &v), WAY_SILENT);
+	w.idle_since = ago(149 * S);
+	assert_int_equal(way_pace(&w, &v), WAY_SLOW);
+	/* What is to move must fall silent, or the far end would wait for ever. */
+	moving();
+	w.idle_since = ago(1 * S);
+	assert_int_equal(way_pace(&w, &v), WAY_SILENT);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_tunnel_that_is_heard_is_not_quiet),
+		cmocka_unit_test(tests_what_it_is_to_use),
+		cmocka_unit_test(a_test_passes_whole_or_not),
+		cmocka_unit_test(a_round_that_fails_ends_the_lease),
+		cmocka_unit_test(a_deaf_far_end_is_not_used),
+		cmocka_unit_test(longer_than_the_hub_for_five_minutes),
+		cmocka_unit_test(what_is_lost_beside_the_hub_has_one_cause),
+		cmocka_unit_test(refusals_wait),
+		cmocka_unit_test(what_was_done_is_believed_and_nothing_more),
+		cmocka_unit_test(probes_as_often_as_it_matters),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
