@@ -250,6 +250,16 @@ put_free(struct put *put)
 	free(put);
 }
 
+/* Signed by the key of the mesh file as it is: the others are not given out. */
+static bool
+counts(const uint8_t *body, size_t len, const void *ctx)
+{
+	const uint8_t *payload;
+	struct err err;
+
+	return signed_open(ctx, body, len, &payload, &len, &err) == 0;
+}
+
 static int
 put_run(struct writer_task *task, struct store *store, struct err *err)
 {
@@ -313,7 +323,9 @@ api_plan_put(struct api *api, struct http_request *request)
 	put->stored = (struct store_plan){ .epoch = put->body.epoch,
 		.at = clock_wall(),
 		.body = put->body.bytes,
-		.len = put->body.len };
+		.len = put->body.len,
+		.counts = counts,
+		.ctx = &api->mesh->plan_key };
 	put->task.run = put_run;
 	put->task.done = put_done;
 	if (writer_do(api->writer, &put->task) < 0) {

@@ -24,6 +24,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "common/clock.h"
 #include "common/err.h"
@@ -117,8 +118,16 @@ struct store_plan {
 	struct wall at; /* when it came; whole ms are kept */
 	const uint8_t *body;
 	size_t len;
+	/*
+	 * For put_plan(): may a stored plan still be handed out?  NULL = all of them.
+	 * Those that may not, as after a change of PlanKey, are no reason to refuse,
+	 * and go where their epoch is not below this one's.
+	 */
+	bool (*counts)(const uint8_t *body, size_t len, const void *ctx);
+	const void *ctx;
 	enum store_fate fate; /* out: NEW; DUPLICATE: the newest, again, byte for byte;
-				 STALE: an epoch that is not above the newest */
+				 STALE: an epoch that is not above the newest; of those
+				 that count */
 };
 
 /*
@@ -224,6 +233,29 @@ store_tier_ms(enum store_tier tier)
 }
 
 /* Where the bucket of that length begins that t is in, in ms; t is not before 1970. */
+/* For backends: what a stored plan, the newest that was not looked at, says of one. */
+struct store_found {
+	int64_t epoch;
+	bool foreign; /* it does not count: look at the next */
+	enum store_fate fate;
+};
+
+static inline struct store_found
+store_compare(const struct store_plan *plan, int64_t epoch, const void *body,
+    size_t len)
+{
+	struct store_found found = { .epoch = epoch, .fate = STORE_NEW };
+
+	if (plan->counts && !plan->counts(body, len, plan->ctx))
+		found.foreign = true;
+	else if ((int64_t)plan->epoch == epoch && plan->len == len &&
+		 memcmp(plan->body, body, len) == 0)
+		found.fate = STORE_DUPLICATE;
+	else if ((int64_t)plan->epoch <= epoch)
+		found.fate = STORE_STALE;
+	return found;
+}
+
 static inline int64_t
 store_bucket_ms(struct wall t, int64_t length_ms)
 {

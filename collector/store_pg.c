@@ -234,28 +234,50 @@ pg_scan_events(struct store *store, const struct store_window *window,
 	    &args, show_event, &shown, err);
 }
 
-/* What becomes of a plan beside the newest that there is. */
+/* The newest plan up to an epoch into *found; 0 = there is none. */
+static int
+find_plan(struct store_pg *s, int64_t most, const struct store_plan *plan,
+    struct store_found *found, struct err *err)
+{
+	struct store_pg_args args = { .n = 0 };
+	PGresult *res = NULL;
+	int r;
+
+	store_pg_conn_int(&args, most);
+	r = store_pg_conn_run(s,
+	    "SELECT epoch, body FROM plan WHERE epoch <= $1 "
+	    "ORDER BY epoch DESC LIMIT 1",
+	    &args, &res, err);
+	if (r < 0)
+		return r;
+	*found = (struct store_found){ 0 };
+	if (PQntuples(res) > 0)
+		*found = store_compare(plan, store_pg_conn_get(res, 0, 0),
+		    PQgetvalue(res, 0, 1), (size_t)PQgetlength(res, 0, 1));
+	PQclear(res);
+	return 0;
+}
+
+/* Its fate, and room for it. */
 static int
 judge_plan(struct store_pg *s, struct store_plan *plan, struct err *err)
 {
-	PGresult *res = NULL;
-	int64_t newest;
-	int r = store_pg_conn_run(s,
-	    "SELECT epoch, body FROM plan ORDER BY epoch DESC LIMIT 1", NULL, &res,
-	    err);
+	struct store_found found;
+	struct store_pg_args args = { .n = 0 };
+	bool above = false;
+	int r = find_plan(s, INT64_MAX, plan, &found, err);
 
+	for (; r == 0 && found.foreign;
+	     r = find_plan(s, found.epoch - 1, plan, &found, err))
+		above |= found.epoch >= (int64_t)plan->epoch;
 	if (r < 0)
 		return r;
-	plan->fate = STORE_NEW;
-	newest = PQntuples(res) > 0 ? store_pg_conn_get(res, 0, 0) : -1;
-	if ((int64_t)plan->epoch == newest &&
-	    plan->len == (size_t)PQgetlength(res, 0, 1) &&
-	    memcmp(plan->body, PQgetvalue(res, 0, 1), plan->len) == 0)
-		plan->fate = STORE_DUPLICATE;
-	else if ((int64_t)plan->epoch <= newest)
-		plan->fate = STORE_STALE;
-	PQclear(res);
-	return 0;
+	plan->fate = found.fate;
+	if (plan->fate != STORE_NEW || !above)
+		return 0;
+	store_pg_conn_int(&args, (int64_t)plan->epoch);
+	return store_pg_conn_run(s, "DELETE FROM plan WHERE epoch >= $1", &args, NULL,
+	    err);
 }
 
 static int

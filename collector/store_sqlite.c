@@ -66,7 +66,9 @@ static const char *const sql[SQL_COUNT] = {
 	    "DELETE FROM event WHERE rowid IN "
 	    "(SELECT rowid FROM event WHERE at < ?1 ORDER BY at LIMIT ?2)",
 	[SQL_PUT_PLAN] = "INSERT INTO plan VALUES(?1, ?2, ?3)",
-	[SQL_NEWEST_PLAN] = "SELECT epoch, body FROM plan ORDER BY epoch DESC LIMIT 1",
+	[SQL_NEWEST_PLAN] = "SELECT epoch, body FROM plan WHERE epoch <= ?1 "
+			    "ORDER BY epoch DESC LIMIT 1",
+	[SQL_CLEAR_PLANS] = "DELETE FROM plan WHERE epoch >= ?1",
 	[SQL_PLANS] = "SELECT epoch, at, body FROM plan ORDER BY epoch DESC",
 	[SQL_DROP_PLANS] = "DELETE FROM plan WHERE epoch NOT IN "
 			   "(SELECT epoch FROM plan ORDER BY epoch DESC LIMIT ?1)",

@@ -66,22 +66,20 @@ store_sqlite_event_scan(struct store *store, const struct store_window *window,
 	return r;
 }
 
-/* What becomes of a plan beside the newest that there is. */
+/* The newest plan up to an epoch into *found; 0 = there is none. */
 static int
-judge_plan(struct store_sqlite *s, struct store_plan *plan, struct err *err)
+find_plan(struct store_sqlite *s, int64_t most, const struct store_plan *plan,
+    struct store_found *found, struct err *err)
 {
 	sqlite3_stmt *st = s->st[SQL_NEWEST_PLAN][0];
-	int code = sqlite3_step(st);
+	int code;
 
-	plan->fate = STORE_NEW;
-	if (code == SQLITE_ROW && (int64_t)plan->epoch <= sqlite3_column_int64(st, 0)) {
-		bool same =
-		    (int64_t)plan->epoch == sqlite3_column_int64(st, 0) &&
-		    plan->len == (size_t)sqlite3_column_bytes(st, 1) &&
-		    memcmp(plan->body, sqlite3_column_blob(st, 1), plan->len) == 0;
-
-		plan->fate = same ? STORE_DUPLICATE : STORE_STALE;
-	}
+	sqlite3_bind_int64(st, 1, most);
+	code = sqlite3_step(st);
+	*found = (struct store_found){ 0 };
+	if (code == SQLITE_ROW)
+		*found = store_compare(plan, sqlite3_column_int64(st, 0),
+		    sqlite3_column_blob(st, 1), (size_t)sqlite3_column_bytes(st, 1));
 	sqlite3_reset(st);
 	return code == SQLITE_ROW || code == SQLITE_DONE
 		   ? 0
@@ -91,15 +89,26 @@ judge_plan(struct store_sqlite *s, struct store_plan *plan, struct err *err)
 static int
 put_plan(struct store_sqlite *s, struct store_plan *plan, struct err *err)
 {
-	sqlite3_stmt *st = s->st[SQL_PUT_PLAN][0];
-	int r = judge_plan(s, plan, err);
+	struct store_found found = { .epoch = INT64_MAX, .foreign = true };
+	sqlite3_stmt *st = s->st[SQL_CLEAR_PLANS][0];
+	bool above = false;
+	int r = find_plan(s, INT64_MAX, plan, &found, err);
 
+	for (; r == 0 && found.foreign;
+	     r = find_plan(s, found.epoch - 1, plan, &found, err))
+		above |= found.epoch >= (int64_t)plan->epoch;
+	plan->fate = found.fate;
 	if (r < 0 || plan->fate != STORE_NEW)
 		return r;
 	sqlite3_bind_int64(st, 1, (int64_t)plan->epoch);
+	if (above)
+		r = store_sqlite_step(s, st, "delete plans of another key", err);
+	st = s->st[SQL_PUT_PLAN][0];
+	sqlite3_bind_int64(st, 1, (int64_t)plan->epoch);
 	sqlite3_bind_int64(st, 2, plan->at.ns / NS_PER_MS);
 	sqlite3_bind_blob64(st, 3, plan->body, plan->len, SQLITE_STATIC);
-	r = store_sqlite_step(s, st, "write a plan", err);
+	if (r == 0)
+		r = store_sqlite_step(s, st, "write a plan", err);
 	st = s->st[SQL_DROP_PLANS][0];
 	sqlite3_bind_int64(st, 1, STORE_PLANS);
 	return r < 0 ? r : store_sqlite_step(s, st, "delete old plans", err);

@@ -45,8 +45,38 @@ usage(FILE *to)
 	    "  --publish           sign the next stage and hand it to the collector\n"
 	    "  --every 5m          do so again and again\n"
 	    "  --key FILE          that signs (default " PUBLISH_KEY_PATH ")\n"
+	    "  --after FILE        go on from this plan, which another key signed\n"
 	    "  --force             though few nodes report, or many pairs got worse\n",
 	    ask_usage, plan_opts_usage);
+}
+
+/* Do the options go together?  Says why not. */
+static bool
+fits(const struct plan_cmd *o)
+{
+	struct err err;
+
+	if (!o->q.instance && input_check(&o->q.ask.input, &err) < 0) {
+		log_warnx("%s", err.text);
+		return false;
+	}
+	if (!o->publish &&
+	    (o->every_ns || o->memory.key_path || o->memory.after || o->memory.force)) {
+		log_warnx(
+		    "plan: --every, --key, --after and --force go with --publish");
+		return false;
+	}
+	if (o->every_ns && o->memory.after) {
+		log_warnx("plan: --after is for the first plan of a key, and --every "
+			  "for all after it");
+		return false;
+	}
+	if (o->publish && (o->q.instance || o->q.ask.input.rtt || o->curve)) {
+		log_warnx("plan: --publish goes by the collector's figures, without "
+			  "--rtt, --instance and --curve");
+		return false;
+	}
+	return true;
 }
 
 /* Exit status, or -1 to go on. */
@@ -62,6 +92,7 @@ parse(int argc, char **argv, struct plan_cmd *o)
 		{ "publish", no_argument, NULL, 'p' },
 		{ "every", required_argument, NULL, 'e' },
 		{ "key", required_argument, NULL, 'K' },
+		{ "after", required_argument, NULL, 'A' },
 		{ "force", no_argument, NULL, 'f' },
 		{ "output", required_argument, NULL, 'o' },
 		{ "help", no_argument, NULL, 'h' },
@@ -92,6 +123,8 @@ parse(int argc, char **argv, struct plan_cmd *o)
 			o->publish = true;
 		} else if (c == 'K') {
 			o->memory.key_path = optarg;
+		} else if (c == 'A') {
+			o->memory.after = optarg;
 		} else if (c == 'f') {
 			o->memory.force = true;
 		} else if (c == 'e') {
@@ -111,20 +144,7 @@ parse(int argc, char **argv, struct plan_cmd *o)
 		usage(stderr);
 		return EXIT_USAGE;
 	}
-	if (!o->q.instance && input_check(&o->q.ask.input, &err) < 0) {
-		log_warnx("%s", err.text);
-		return EXIT_USAGE;
-	}
-	if (!o->publish && (o->every_ns || o->memory.key_path || o->memory.force)) {
-		log_warnx("plan: --every, --key and --force go with --publish");
-		return EXIT_USAGE;
-	}
-	if (o->publish && (o->q.instance || o->q.ask.input.rtt || o->curve)) {
-		log_warnx("plan: --publish goes by the collector's figures, without "
-			  "--rtt, --instance and --curve");
-		return EXIT_USAGE;
-	}
-	return -1;
+	return fits(o) ? -1 : EXIT_USAGE;
 }
 
 static int

@@ -13,6 +13,7 @@
 #include "optimizer/decide/plan_json.h"
 #include "optimizer/feed_json.h"
 #include "optimizer/fetch.h"
+#include "optimizer/plan_file.h"
 
 #define PLAN_PATH  "/api/v1/plan"
 #define NODES_PATH "/api/v1/nodes"
@@ -63,6 +64,18 @@ open_key(struct publish *p, const struct mesh *mesh, struct err *err)
 	return rc;
 }
 
+/* What somebody took from the collector before the key was changed: it is believed. */
+static int
+recall_after(struct publish *p, const struct mesh *mesh, struct err *err)
+{
+	int rc = plan_file_read(p->after, mesh, &p->present, err);
+
+	if (rc == 0 && (!p->present->issue || strcmp(p->present->mesh, mesh->name)))
+		rc = err_set(err, "%s: it is no published plan of the mesh %s",
+		    p->after, mesh->name);
+	return rc;
+}
+
 /* The plan in force; NULL if none was ever published. */
 static int
 recall_plan(struct publish *p, const struct mesh *mesh, struct err *err)
@@ -74,7 +87,14 @@ recall_plan(struct publish *p, const struct mesh *mesh, struct err *err)
 	int rc = fetch_maybe(p->url, PLAN_PATH, &text, &len, err);
 
 	if (rc < 0 || !text)
-		return rc;
+		return rc == 0 && p->after ? recall_after(p, mesh, err) : rc;
+	if (p->after) {
+		free(text);
+		return err_set(err,
+		    "--after %s: a plan by the PlanKey is in force already: publish "
+		    "without it",
+		    p->after);
+	}
 	rc = signed_open(&mesh->plan_key, (const uint8_t *)text, len, &payload, &n,
 	    &why);
 	if (rc == 0)
@@ -215,7 +235,10 @@ publish_send(struct publish *p, struct plan *target, struct wall now, struct sta
 	int rc;
 
 	*issue = (struct plan_issue){
-		.epoch = p->present ? p->present->issue->epoch + 1 : 1,
+		/* Seconds, to begin with: above what was ever published, though the
+		 * collector has lost it, as that grows by one in ten seconds. */
+		.epoch = p->present && !p->after ? p->present->issue->epoch + 1
+						 : (uint64_t)(now.ns / NS_PER_S),
 		.issued = { now.ns - now.ns % NS_PER_MS },
 		.ttl_s = PUBLISH_TTL_S,
 	};

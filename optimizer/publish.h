@@ -18,6 +18,8 @@
 struct publish {
 	const char *key_path;  /* borrowed */
 	const char *collector; /* borrowed; NULL: the mesh file's */
+	const char *after;     /* borrowed; NULL, or the file of a plan that another
+				  key signed and that was in force until now */
 	bool force;	       /* though few report, or many got worse */
 	/* Found by publish_recall(). */
 	char url[MESH_COLLECTOR_MAX];

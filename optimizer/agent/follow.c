@@ -181,11 +181,14 @@ follow_load(struct follow *f, const struct mesh *mesh, const char *dir, struct e
 int
 follow_reload(struct follow *f, const struct mesh *mesh, struct err *err)
 {
-	uint64_t epoch = f->order.epoch;
+	/* Epochs are counted key by key: that of a stolen one may be any. */
+	bool same = wgkey_compare(&f->mesh->plan_key, &mesh->plan_key) == 0;
+	uint64_t epoch = same ? f->order.epoch : 0;
 	int rc;
 
 	f->mesh = mesh;
 	f->unfit = true;
+	f->has = f->has && same;
 	/* Its indices are of the old roster. */
 	order_fini(&f->order);
 	rc = load(f, err);

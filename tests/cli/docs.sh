@@ -20,6 +20,7 @@ only_parsed() {
 		echo "needs WireGuard in the kernel; the lab runs it" ;;
 	*' import '*=-*) echo "reads what another host says" ;;
 	*' ping'*) echo "probes hosts that are not there; cli ping runs it" ;;
+	*' --after '*) echo "needs the last plan of another key; cli publish runs it" ;;
 	*slices.csv.gz*) echo "needs recorded figures that are not in the tree" ;;
 	*postgresql://*) echo "needs a server; cli collector-stores runs it" ;;
 	*' rotate '*--peers* | *' rotate '*--node* | *' rotate '*--finish* | *' rotate '*--abort*)

@@ -67,10 +67,11 @@ publish() {
 	run "$meshopt" plan --mesh "$mesh" --collector "$url" --budget 3 --pop hkg --no-relays \
 		--key "$tmp/plan.key" --publish "$@"
 }
-# The pairs off the hub in the plan that the collector gives out.
+# The pairs off the hub in the plan that the collector gives out, and which one it is of its key.
+before=0
 in_force() {
 	get '/api/v1/plan' | tail -n +3 | python3 -c "import json, sys; p = json.load(sys.stdin)
-print(p['epoch'], *sorted(r['a'] + '-' + r['b'] for r in p['routes'] if r['path'] != 'hub'))" 2>&1 | tail -1
+print(p['epoch'] - $before, *sorted(r['a'] + '-' + r['b'] for r in p['routes'] if r['path'] != 'hub'))" 2>&1 | tail -1
 }
 
 everyone dub hkg
@@ -83,7 +84,9 @@ everyone "${nodes[@]}"
 
 publish
 status 0 "the first plan"
-stderr_has "published as plan 1: 1 pair" "has a canary"
+stderr_has ": 1 pairs leave the hub" "has a canary"
+before=$(($(in_force | cut -d' ' -f1) - 1))
+check "it is above what was ever published, though nobody remembers" [ $(($(date +%s) - before)) -lt 600 ]
 check_eq "which is the least" "$(in_force)" "1 hkg-sin"
 stdout_has "wait" "the others wait"
 publish
@@ -133,7 +136,7 @@ if grep -q "signature\|not a signed" "$tmp/err"; then
 else
 	pass "apply reads a signed plan"
 fi
-sed -i 's/"epoch": 5/"epoch": 6/' "$tmp/plan.signed"
+sed -i 's/"ttl_s": 900/"ttl_s": 901/' "$tmp/plan.signed"
 run "$meshopt" apply --mesh "$mesh" --node hkg "$tmp/plan.signed"
 status 1 "one byte changed"
 stderr_has "signature is not by the PlanKey" "is refused"
@@ -150,15 +153,33 @@ wait_for 20 published && pass "--every publishes at once" ||
 kill "$daemon"
 wait "$daemon"
 check_eq "and ends when told" $? 0
+get '/api/v1/plan?format=json' >"$tmp/last.json"
+last=$(in_force | cut -d' ' -f2-)
+check_eq "it left something off the hub" "$(wc -w <<<"$last")" 2
 stop TERM
 
-# Another key, as docs/operations.md has it: what the old one signed has to go first.
+# Another key, as docs/operations.md has it.
 sed -i "s|^PlanKey = .*|$(sed -n 's/^\(PlanKey = .*\)/\1/p' "$tmp/other.line")|" "$mesh"
-sqlite3 "$db" 'DELETE FROM plan'
 start
 everyone "${nodes[@]}"
+publish
+status 1 "the old key"
+stderr_has "PlanKey" "signs nothing any more"
+run "$meshopt" plan --mesh "$mesh" --budget 3 --after "$tmp/last.json"
+status 2 "--after alone"
+publish --key "$tmp/other/plan.key" --after "$mesh"
+status 1 "after what is no plan"
+publish --key "$tmp/other/plan.key" --after "$tmp/last.json"
+status 0 "the new one, after the last plan of the old one"
+stderr_has "0 pairs leave the hub, 0 go back" "moves nothing"
+before=0
+first=$(in_force | cut -d' ' -f1)
+check_eq "what was direct still is" "$(in_force | cut -d' ' -f2-)" "$last"
+publish --key "$tmp/other/plan.key" --after "$tmp/last.json"
+status 1 "again"
+stderr_has "in force already" "is no beginning any more"
 publish --key "$tmp/other/plan.key"
-status 0 "a new key, once the plans of the old one are deleted"
-check_eq "begins with the canary" "$(in_force)" "1 hkg-sin"
+status 0 "but without it"
+check_eq "goes on" "$(in_force | cut -d' ' -f1)" $((first + 1))
 stop TERM
 finish

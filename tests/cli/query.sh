@@ -301,6 +301,25 @@ stop TERM
 start --verbose
 check_eq "after a restart" "$(ask /api/v1/plan)" 200
 check "it is there" cmp "$tmp/out" "$tmp/p8"
+
+# A key was stolen: the highest epoch that there is, and then another PlanKey.
+sign '{"mesh":"edgeproxy","epoch":9007199254740991}' >"$tmp/thief"
+check_eq "as long as its key is in the mesh file" "$(put_plan "$hkg" "$tmp/thief")" 204
+stop TERM
+export SEED=8
+sed -i "s|^PlanKey.*|PlanKey = $("$tmp/sign")|" "$mesh"
+sign '{"mesh":"edgeproxy","epoch":7}' >"$tmp/n7"
+sign '{"mesh":"edgeproxy","epoch":8}' >"$tmp/n8"
+start --verbose
+check_eq "another PlanKey: nothing is given out that the old one signed" "$(ask /api/v1/plan)" 404
+check_eq "nor taken" "$(put_plan "$hkg" "$tmp/p8")" 403
+check_eq "its own are, whatever epoch the old one came to" "$(put_plan "$hkg" "$tmp/n8")" 204
+check_eq "and are counted" "$(put_plan "$hkg" "$tmp/n7")" 409
+check_eq "the same again" "$(put_plan "$hkg" "$tmp/n8")" 204
+stop TERM
+start --verbose
+check_eq "after a restart" "$(ask /api/v1/plan)" 200
+check "it is there" cmp "$tmp/out" "$tmp/n8"
 check_eq "events too" "$(ask /api/v1/events)" 200
 check_eq "all of them" "$(json 'len(d["events"])')" 3
 

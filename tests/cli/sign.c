@@ -3,6 +3,7 @@
  * For tests: a plan key of its own, and what it signs.
  *	sign		prints the PlanKey
  *	sign <PAYLOAD	prints the envelope, with any argument
+ * Another SEED in the environment is another key.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,7 @@ main(int argc, char **argv)
 	size_t len;
 
 	(void)argv;
-	memset(seed.b, 7, sizeof(seed.b));
+	memset(seed.b, getenv("SEED") ? getenv("SEED")[0] : 7, sizeof(seed.b));
 	wgkey_format(&seed, text);
 	if (signed_key_parse(text, &key) < 0)
 		return 1;

@@ -120,6 +120,15 @@ plan_path(char path[64])
 }
 
 static void
+unlink_plan(void)
+{
+	char path[64];
+
+	plan_path(path);
+	assert_int_equal(unlink(path), 0);
+}
+
+static void
 taken_once_and_kept(void **state)
 {
 	uint8_t *bytes;
@@ -207,6 +216,40 @@ another_key_or_none(void **state)
 	assert_non_null(strstr(err.text, "no PlanKey"));
 	mesh->plan_key = key.public_key;
 	follow_fini(&f);
+}
+
+/* The mesh file brings another PlanKey: epochs of the old one say nothing any more. */
+static void
+the_key_is_changed(void **state)
+{
+	struct signed_key old = key;
+	struct mesh *before = mesh, *fresh;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(follow_load(&f, mesh, dir, &err), 0);
+	assert_int_equal(take(4000000000u, ROUTE("n1", "n2"), &err), FOLLOW_NEW);
+	/* Read again with the same key, the plan file gone: what was followed counts.
+	 */
+	unlink_plan();
+	assert_int_equal(follow_reload(&f, mesh, &err), 0);
+	assert_int_equal(take(3999999999u, ROUTE("n1", "n2"), &err), FOLLOW_REFUSED);
+	assert_int_equal(take(4000000001u, ROUTE("n1", "n2"), &err), FOLLOW_NEW);
+	signed_key_make(&key);
+	fresh = make_mesh();
+	assert_true(follow_reload(&f, fresh, &err) < 0);
+	assert_false(f.has);
+	assert_int_equal(f.order.n, 0);
+	assert_int_equal(take(7, ROUTE("n1", "n2"), &err), FOLLOW_NEW);
+	assert_int_equal(take(6, ROUTE("n1", "n2"), &err), FOLLOW_REFUSED);
+	/* The old key does not come back, whatever its epoch. */
+	key = old;
+	assert_int_equal(take(4100000000u, ROUTE("n1", "n2"), &err), FOLLOW_REFUSED);
+	assert_non_null(strstr(err.text, "PlanKey"));
+	follow_fini(&f);
+	unlink_plan();
+	mesh = before;
+	mesh_free(fresh);
 }
 
 static void
@@ -302,6 +345,7 @@ main(void)
 		cmocka_unit_test(taken_once_and_kept),
 		cmocka_unit_test(another_roster_forgets_no_epoch),
 		cmocka_unit_test(another_key_or_none),
+		cmocka_unit_test(the_key_is_changed),
 		cmocka_unit_test(what_cannot_be_kept_is_refused),
 		cmocka_unit_test(damage_is_seen),
 		cmocka_unit_test(reading_again_forgets_no_epoch),

@@ -186,10 +186,19 @@ test_events(void **state)
 	s->ops->close(s);
 }
 
+/* As the mesh file's key signs what begins with its letter; 0 = everything. */
+static bool
+counts(const uint8_t *body, size_t len, const void *ctx)
+{
+	return len > 0 && body[0] == *(const char *)ctx;
+}
+
 static enum store_fate
-put_plan(struct store *s, uint64_t epoch, const char *body)
+put_plan_as(struct store *s, char key, uint64_t epoch, const char *body)
 {
 	struct store_plan plan = { .epoch = epoch,
+		.counts = key ? counts : NULL,
+		.ctx = &key,
 		.at.ns = T0,
 		.body = (const uint8_t *)body,
 		.len = strlen(body) };
@@ -198,6 +207,12 @@ put_plan(struct store *s, uint64_t epoch, const char *body)
 	if (s->ops->put_plan(s, &plan, &err) < 0)
 		fail_msg("%s", err.text);
 	return plan.fate;
+}
+
+static enum store_fate
+put_plan(struct store *s, uint64_t epoch, const char *body)
+{
+	return put_plan_as(s, 0, epoch, body);
 }
 
 struct plans {
@@ -242,6 +257,29 @@ test_plans(void **state)
 	assert_true(seen.epoch[0] == INT64_MAX);
 	assert_int_equal(seen.epoch[1], 59);
 	assert_int_equal(seen.epoch[STORE_PLANS - 1], 60 - STORE_PLANS + 1);
+	s->ops->close(s);
+}
+
+/* After a change of keys those of the old one do not count, however high. */
+static void
+test_plans_of_two_keys(void **state)
+{
+	struct store *s = open_store(*state);
+	struct plans seen = { .n = 0 };
+
+	assert_int_equal(put_plan_as(s, 'a', 5, "a five"), STORE_NEW);
+	assert_int_equal(put_plan_as(s, 'a', 6, "a six"), STORE_NEW);
+	assert_int_equal(put_plan_as(s, 'a', INT64_MAX, "a last"), STORE_NEW);
+	assert_int_equal(put_plan_as(s, 'b', 6, "b six"), STORE_NEW);
+	assert_int_equal(put_plan_as(s, 'b', 6, "b six"), STORE_DUPLICATE);
+	assert_int_equal(put_plan_as(s, 'b', 6, "b SIX"), STORE_STALE);
+	assert_int_equal(put_plan_as(s, 'b', 5, "b five"), STORE_STALE);
+	/* Below what it has, the old key's are left alone, and do no harm. */
+	assert_int_equal(s->ops->scan_plans(s, see_plan, &seen, NULL), 0);
+	assert_int_equal(seen.n, 2);
+	assert_string_equal(seen.body, "b six");
+	assert_int_equal(seen.epoch[1], 5);
+	assert_int_equal(put_plan_as(s, 'b', 7, "b seven"), STORE_NEW);
 	s->ops->close(s);
 }
 
@@ -337,6 +375,7 @@ main(void)
 		ON(sqlite, test_bodies),
 		ON(sqlite, test_events),
 		ON(sqlite, test_plans),
+		ON(sqlite, test_plans_of_two_keys),
 #ifdef MESHOPT_PG
 		ON(pg, test_put_and_scan),
 		ON(pg, test_duplicate),
@@ -348,6 +387,7 @@ main(void)
 		ON(pg, test_bodies),
 		ON(pg, test_events),
 		ON(pg, test_plans),
+		ON(pg, test_plans_of_two_keys),
 #endif
 	};
 
