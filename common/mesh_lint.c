@@ -272,11 +272,6 @@ check_pairs(struct lint *l)
 			    "[Pair] %s, %s: the hub has its tunnel to every node "
 			    "already",
 			    a->name, b->name);
-		else if (p->pin == MESH_PIN_DIRECT && !*a->endpoint.host &&
-			 !*b->endpoint.host)
-			mesh_lint_add(l, true, p->line,
-			    "[Pair] %s, %s: Path = direct, but neither has an Endpoint",
-			    a->name, b->name);
 	}
 }
 

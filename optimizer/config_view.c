@@ -75,12 +75,14 @@ init(const struct mesh *mesh, size_t self, struct config_if *v)
 	v->forwards = forwards(node);
 }
 
+/* By a tunnel that a file can set up: between two nodes behind NAT agents alone can. */
 static bool
 pinned(const struct mesh *mesh, size_t a, size_t b)
 {
 	const struct mesh_pair *pair = mesh_pair(mesh, a, b);
 
-	return pair && pair->pin == MESH_PIN_DIRECT;
+	return pair && pair->pin == MESH_PIN_DIRECT &&
+	       (mesh->nodes[a].endpoint.host[0] || mesh->nodes[b].endpoint.host[0]);
 }
 
 static void

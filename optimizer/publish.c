@@ -141,6 +141,32 @@ check_reporting(struct publish *p, struct err *err)
 	    nodes.reporting, nodes.all, STAGE_REPORTING_PCT);
 }
 
+/* A pin is a wish: what cannot be now must not hold up the others. */
+static void
+unpin(enum mesh_pin *pin)
+{
+	if (*pin == MESH_PIN_DIRECT)
+		*pin = MESH_FREE;
+}
+
+/* Both ends are behind NAT, and the hub's agent has not said where both are. */
+static void
+release_unseen(struct instance *in)
+{
+	for (size_t i = 0; i < in->n_pairs; i++) {
+		struct pair *p = &in->pairs[i];
+
+		if (p->pin != MESH_PIN_DIRECT || p->reachable)
+			continue;
+		log_info("%s-%s: stays by the hub, as neither has an Endpoint and the "
+			 "hub's agent has not seen both",
+		    in->nodes[p->a].name, in->nodes[p->b].name);
+		unpin(&p->pin);
+	}
+	for (size_t i = 0; in->tunnels && i < in->n_tunnels; i++)
+		in->tunnels[i].required &= in->tunnels[i].reachable;
+}
+
 /* Memory for the pairs, and in `worse` how many are slower than they were promised. */
 static void
 remember_pairs(struct publish *p, struct instance *in, struct wall now, size_t *worse)
@@ -162,6 +188,7 @@ remember_pairs(struct publish *p, struct instance *in, struct wall now, size_t *
 			r && r->good ? (struct wall){ 0 } : since, now)) {
 			log_info("%s-%s: left out, as its tunnel did not stand", a, b);
 			pair->barred = true;
+			unpin(&pair->pin);
 			pair->present = false;
 			p->left_out++;
 		}
@@ -180,6 +207,7 @@ remember_tunnels(struct publish *p, struct instance *in, struct wall now)
 		if (stage_left_out(&p->events, a, b,
 			r && !r->good ? r->since : (struct wall){ 0 }, now)) {
 			t->denied = true;
+			t->required = false;
 			t->present = false;
 		}
 	}
@@ -212,6 +240,7 @@ publish_recall(struct publish *p, const struct mesh *mesh, struct instance *in,
 	if (rc < 0)
 		return rc;
 	hints_reach(&p->hints, in);
+	release_unseen(in);
 	remember_pairs(p, in, now, &worse);
 	remember_tunnels(p, in, now);
 	off_hub = p->present ? p->present->n_routes : 0;

@@ -106,6 +106,12 @@ publish
 status 0 "a pair that did not stand"
 stderr_has "hkg-nrt: left out" "is left out"
 check_eq "and leaves the plan" "$(in_force)" "5 hkg-sin"
+cp "$mesh" "$tmp/free"
+printf '[Pair]\nNodes = hkg, nrt\nPath = direct\n' >>"$mesh"
+publish
+status 0 "pinned to Path = direct"
+check_eq "it is left out all the same, and others follow" "$(in_force)" "6 hkg-sin hkg-syd"
+cp "$tmp/free" "$mesh"
 
 # What is refused leaves the plan in force as it is.
 publish --key "$tmp/none.key"
@@ -126,7 +132,7 @@ run "$meshopt" plan --mesh "$mesh" --rtt "$DATA/rtt.csv" --budget 3 --publish
 status 2 "figures from a file"
 run "$meshopt" plan --mesh "$mesh" --budget 3 --force
 status 2 "--force alone"
-check_eq "the plan in force stays" "$(in_force)" "5 hkg-sin"
+check_eq "the plan in force stays" "$(in_force)" "6 hkg-sin hkg-syd"
 
 # A signed plan is one for apply, too: it gets as far as asking which node this is.
 get /api/v1/plan >"$tmp/plan.signed"
@@ -146,7 +152,7 @@ stderr_has "signature is not by the PlanKey" "is refused"
 	--key "$tmp/plan.key" --publish --every 10s >"$tmp/daemon" 2>&1 &
 daemon=$!
 # shellcheck disable=SC2317 # called by wait_for
-published() { in_force | grep -q "^6 "; }
+published() { in_force | grep -q "^7 "; }
 # shellcheck disable=SC2015 # pass cannot fail
 wait_for 20 published && pass "--every publishes at once" ||
 	fail "--every publishes at once" "$(cat "$tmp/daemon")"

@@ -8,78 +8,19 @@
 #	                    | network |
 #	     [dub] hub -----+---------+----- [sin]              sin has an Endpoint
 #
-# A NAT keeps the port of its masquerade ("default") or takes another for each
-# destination ("random"), and drops or takes what comes to itself from outside. The
-# routers are there as anywhere: a datagram with a TTL of 2 must not reach the other NAT.
+# nat.sh says what NATs there are. The routers are there as anywhere: a datagram with a TTL
+# of 2 must not reach the other NAT.
 # Timeout: 900
 
 . "$(dirname "$0")/lib.sh"
 . "$LAB_DIR/agents.sh"
+. "$LAB_DIR/nat.sh"
 
 need meshopt meshopt-agent meshopt-collector seal
 lab_mesh "$DATA/mesh.conf" dub hkg nrt sin
 sed -i "/^Endpoint = ${UNDER[nrt]}:/d; /^Endpoint = ${UNDER[hkg]}:/d" "$MESH"
 agents_key
 lab_net "$DATA/rtt.csv"
-
-# In place of its own address on the network, a node gets a private one behind two hops.
-router() {	# router NODE NUMBER
-	must ip netns add "isp.$1"
-	must ip -n "$1" link set eth0 netns "isp.$1"
-	must n "isp.$1" sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.eth0.proxy_arp=1 \
-	    net.ipv4.neigh.eth0.proxy_delay=0
-	must ip -n "isp.$1" -batch - <<-END
-		addr add 192.0.2.$((100 + $2))/24 dev eth0
-		link set eth0 up
-	END
-}
-
-# A NAT that remembers nothing of the one before it.
-nat() {		# nat NODE MODE INPUT
-	local node=$1 flag=$2
-	[ "$flag" != default ] || flag=
-	if ip -n "nat.$node" link del wan 2>/dev/null; then
-		must ip -n "nat.$node" link del lan
-		must ip netns del "nat.$node"
-	fi
-	must ip netns add "nat.$node"
-	must ip link add cust netns "isp.$node" type veth peer name wan netns "nat.$node"
-	must ip link add lan netns "nat.$node" type veth peer name eth0 netns "$node"
-	must n "nat.$node" sysctl -qw net.ipv4.ip_forward=1
-	must ip -n "isp.$node" -batch - <<-END
-		addr add 169.254.1.1/32 dev cust
-		link set cust up
-		route add ${UNDER[$node]}/32 dev cust
-	END
-	must ip -n "nat.$node" -batch - <<-END
-		link set lo up
-		addr add ${UNDER[$node]}/32 dev wan
-		link set wan up
-		route add 169.254.1.1 dev wan
-		route add default via 169.254.1.1 src ${UNDER[$node]}
-		addr add 10.99.0.1/24 dev lan
-		link set lan up
-	END
-	must ip -n "$node" -batch - <<-END
-		addr add 10.99.0.2/24 dev eth0
-		link set eth0 up
-		route add default via 10.99.0.1
-	END
-	must n "nat.$node" nft -f - <<-END
-		table ip nat {
-			chain out {
-				type nat hook postrouting priority 100;
-				oifname "wan" masquerade $flag
-			}
-		}
-		table ip filter {
-			chain in {
-				type filter hook input priority 0;
-				iifname "wan" ct state new $3
-			}
-		}
-	END
-}
 
 router hkg 2
 router nrt 3
@@ -117,10 +58,6 @@ publish() {	# publish [PEER MS HUB-MS HINT...]: hkg to PEER, with "NODE=ADDRESS:
 	[ "$answer" = 204 ] || die "plan $epoch: $answer"
 }
 
-shaken() {	# shaken NODE PEER
-	n "$1" wg show wgd0 latest-handshakes 2>/dev/null |
-	    awk -v key="${KEY[$2]}" '$1 == key && $2 > 0 { found = 1 } END { exit !found }'
-}
 both_shaken() { shaken hkg "$1" && shaken "$1" hkg; }
 
 fresh() {	# fresh PEER MODE-OF-HKG MODE-OF-PEER INPUT: NATs, and agents that know nothing
@@ -160,8 +97,6 @@ for input in drop accept; do
 done
 
 # The hub's agent says where it sees them.
-events() { n "$HUB" busybox wget -q -O - "http://${ADDR[$HUB]}:8650/api/v1/events?since=1h"; }
-seen() { events | tr '{' '\n' | grep '"kind": *"endpoint"' | grep "\"$1\"" | grep -q "$2"; }
 check "the hub sees hkg's NAT, and says so" every 1 40 seen hkg "$A:51821"
 check "the hub sees nrt's NAT, and says so" every 1 40 seen nrt "$B:51821"
 check_eq "its peers for that have no prefix" \

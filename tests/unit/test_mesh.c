@@ -219,8 +219,6 @@ faults_name_line_and_field(void **state)
 		{ HEAD HUB "[Node]\nName = h2\nRole = hub\nAddress = 10.50.9.1/32\n"
 			   "PublicKey = " KEY_B "\nEndpoint = 192.0.2.9:51820\n",
 		    "second hub" },
-		{ HEAD HUB HKG NRT "[Pair]\nNodes = hkg, nrt\nPath = direct\n",
-		    "neither has an Endpoint" },
 		{ HEAD HUB HKG "[Pair]\nNodes = hkg, dub\nPath = direct\n",
 		    "the hub has its tunnel" },
 		{ HEAD HUB HKG "[Pair]\nNodes = hkg, dub\n[Pair]\nNodes = dub, hkg\n",
