@@ -27,6 +27,7 @@ struct answer {
 	const struct why_question *q;
 	const struct why *w;
 	const struct pair *pair;
+	const struct inforce *force; /* NULL = not known */
 	const char *a, *b, *hub;
 };
 
@@ -321,6 +322,8 @@ print_answer(const struct answer *x)
 	print_thresholds(x);
 	print_rule(x);
 	print_otherwise(x);
+	if (x->force)
+		inforce_print(x->force, stdout);
 }
 
 static int
@@ -328,6 +331,7 @@ explain(const struct why_opts *o, struct ask *ask)
 {
 	const struct instance *in;
 	struct why_question q = { 0 };
+	struct inforce force;
 	struct answer x;
 	struct why w;
 	struct err err;
@@ -355,11 +359,14 @@ explain(const struct why_opts *o, struct ask *ask)
 		log_warnx("%s", err.text);
 		return EXIT_FAILED;
 	}
-	x = (struct answer){ o, ask, &q, &w, &in->pairs[q.pair],
+	x = (struct answer){ o, ask, &q, &w, &in->pairs[q.pair], NULL,
 		in->nodes[in->pairs[q.pair].a].name,
 		in->nodes[in->pairs[q.pair].b].name, in->nodes[in->hub].name };
+	if (inforce_ask(&o->ask.input, ask->in.mesh, (const char *[]){ x.a, x.b },
+		&force))
+		x.force = &force;
 	if (o->json) {
-		json = why_to_json(&q, &w);
+		json = why_to_json(&q, &w, x.force);
 		printf("%s\n", json);
 		free(json);
 	} else {

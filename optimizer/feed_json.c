@@ -89,6 +89,50 @@ feed_hints(const char *text, size_t len, const char *hub, struct hints *out,
 	return 0;
 }
 
+/* Any node may have sent it. */
+static void
+copy_printable(const char *from, char *to, size_t size)
+{
+	size_t n = 0;
+
+	for (; from && from[n] && n + 1 < size; n++)
+		to[n] = (unsigned char)from[n] < ' ' || from[n] == 0x7f ? '?' : from[n];
+	to[n] = '\0';
+}
+
+int
+feed_words(const char *text, size_t len, const char *const ends[2],
+    struct feed_word out[2], struct err *err)
+{
+	json_t *o = parse(text, len, "events", err);
+	const json_t *list = json_object_get(o, "events"), *item;
+
+	memset(out, 0, 2 * sizeof(*out));
+	if (!o)
+		return -EINVAL;
+	for (size_t i = 0; (item = json_array_get(list, i)); i++) {
+		const char *at = json_string_value(json_object_get(item, "at"));
+		char node[MESH_NAME_MAX], peer[MESH_NAME_MAX];
+		struct wall when;
+		int end;
+
+		if (!at || when_parse_rfc3339(at, &when) < 0 ||
+		    !copy_name(item, "node", node) || !copy_name(item, "peer", peer))
+			continue;
+		end = strcmp(node, ends[0]) != 0;
+		if (strcmp(node, ends[end]) || strcmp(peer, ends[!end]) ||
+		    when.ns <= out[end].at.ns)
+			continue;
+		out[end].at = when;
+		copy_printable(json_string_value(json_object_get(item, "kind")),
+		    out[end].kind, sizeof(out[end].kind));
+		copy_printable(json_string_value(json_object_get(item, "text")),
+		    out[end].text, sizeof(out[end].text));
+	}
+	json_decref(o);
+	return 0;
+}
+
 int
 feed_nodes(const char *text, size_t len, struct feed_nodes *out, struct err *err)
 {

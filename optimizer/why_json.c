@@ -89,8 +89,47 @@ thresholds(const struct policy *policy)
 	return o;
 }
 
+static json_t *
+when(struct wall at)
+{
+	char text[WALL_TEXT_MAX];
+
+	if (!at.ns)
+		return json_null();
+	wall_format(at, text);
+	return json_string(text);
+}
+
+static json_t *
+in_force(const struct inforce *f)
+{
+	json_t *o = json_object(), *agents = json_array();
+
+	json_object_set_new(o, "epoch",
+	    f->epoch ? json_integer((json_int_t)f->epoch) : json_null());
+	json_object_set_new(o, "issued", when(f->issued));
+	json_object_set_new(o, "path",
+	    f->path == PLAN_RELAY
+		? json_sprintf("relay:%s", f->via)
+		: json_string(f->path == PLAN_HUB ? "hub" : "direct"));
+	json_object_set_new(o, "since", when(f->since));
+	json_object_set_new(o, "good", json_boolean(f->good));
+	for (int i = 0; i < 2; i++) {
+		const struct feed_word *w = &f->said[i];
+
+		if (w->at.ns)
+			json_array_append_new(agents,
+			    json_pack("{s:s, s:s, s:s, s:o}", "node", f->ends[i],
+				"kind", w->kind, "text", w->text, "at", when(w->at)));
+	}
+	json_object_set_new(o, "agents", agents);
+	json_object_set_new(o, "left_out_s",
+	    json_integer(f->left_out_ns > 0 ? f->left_out_ns / NS_PER_S : 0));
+	return o;
+}
+
 char *
-why_to_json(const struct why_question *q, const struct why *w)
+why_to_json(const struct why_question *q, const struct why *w, const struct inforce *f)
 {
 	const struct instance *in = q->in;
 	const struct pair *p = &in->pairs[q->pair];
@@ -118,6 +157,7 @@ why_to_json(const struct why_question *q, const struct why *w)
 	json_object_set_new(o, "direct_from_budget",
 	    w->turn_budget == PLAN_NO_BUDGET ? json_null()
 					     : json_integer(w->turn_budget));
+	json_object_set_new(o, "in_force", f ? in_force(f) : json_null());
 	text = json_dumps(o, JSON_INDENT(1) | JSON_REAL_PRECISION(12));
 	json_decref(o);
 	return text;

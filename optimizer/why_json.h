@@ -6,8 +6,11 @@
 #define OPTIMIZER_WHY_JSON_H
 
 #include "optimizer/decide/why.h"
+#include "optimizer/inforce.h"
 
-/* A new string, to be freed by the caller. */
-char *why_to_json(const struct why_question *q, const struct why *w);
+/* A new string, to be freed by the caller.  f NULL: nothing is known of what is in
+ * force. */
+char *why_to_json(const struct why_question *q, const struct why *w,
+    const struct inforce *f);
 
 #endif

@@ -70,7 +70,7 @@ for file in common/*.c prober/*.c collector/*.c optimizer/*.c optimizer/*/*.c; d
 	common/names.c | prober/stamping.c | prober/metrics.c | prober/options.c | prober/spool.c | prober/spool_dir.c) continue ;;
 	collector/http*.c | collector/store.c | collector/store_*.c | collector/writer.c | collector/reader.c | collector/answer.c | collector/listen.c) continue ;;
 	collector/api*.c | collector/options.c | collector/roster.c) continue ;;
-	optimizer/cmd_*.c | optimizer/fetch.c | optimizer/input.c | optimizer/matrix_csv.c) continue ;;
+	optimizer/cmd_*.c | optimizer/fetch.c | optimizer/inforce.c | optimizer/input.c | optimizer/matrix_csv.c) continue ;;
 	optimizer/netd/serve.c | optimizer/netd/journal.c) continue ;;
 	optimizer/curve.c | optimizer/instance_file.c | optimizer/plan_opts.c) continue ;;
 	optimizer/policy_conf.c | optimizer/history_read.c | optimizer/operate/examine*.c) continue ;;

@@ -113,6 +113,22 @@ status 0 "pinned to Path = direct"
 check_eq "it is left out all the same, and others follow" "$(in_force)" "6 hkg-sin hkg-syd"
 cp "$tmp/free" "$mesh"
 
+# why says what is in force beside what would be planned.
+why() { run "$meshopt" why "$@" --mesh "$mesh" --collector "$url" --budget 3; }
+why sin hkg
+status 0 "why of a pair that stands"
+stdout_has ": direct for " "tells the plan"
+stdout_has "s, stands at both ends" "and the verdict"
+stdout_has "agents    hkg: direct " "and the word of one end"
+stdout_has "          sin: direct " "and of the other"
+why hkg nrt -j
+check_eq "of one that did not" "$(python3 -c 'import json, sys; f = json.load(sys.stdin)["in_force"]
+print(f["path"], f["agents"][0]["kind"], 3500 < f["left_out_s"] <= 3600)' <"$TMP/out")" "hub demoted True"
+why hkg nrt
+stdout_has "left out of plans for 59 min" "and how long it is left out"
+why hkg lax
+stdout_has "lax: nothing yet" "of one that nobody spoke of"
+
 # What is refused leaves the plan in force as it is.
 publish --key "$tmp/none.key"
 status 1 "no key"

@@ -46,6 +46,31 @@ newest_word_of_the_hub(void **unused)
 }
 
 static void
+last_word_of_both_ends(void **unused)
+{
+	static const char said[] =
+	    "{\"events\": ["
+	    "{\"node\": \"nrt\", \"kind\": \"direct\", \"peer\": \"hkg\","
+	    " \"text\": \"a\\u001b[2Jb\", \"at\": \"2026-11-22T12:00:02Z\"},"
+	    "{\"node\": \"nrt\", \"kind\": \"staged\", \"peer\": \"hkg\","
+	    " \"text\": \"older\", \"at\": \"2026-11-22T12:00:01Z\"},"
+	    "{\"node\": \"nrt\", \"kind\": \"fault\", \"peer\": \"sin\","
+	    " \"text\": \"of another\", \"at\": \"2026-11-22T12:00:09Z\"},"
+	    "{\"node\": \"nrt\", \"kind\": \"fault\","
+	    " \"text\": \"of itself\", \"at\": \"2026-11-22T12:00:09Z\"}]}";
+	const char *ends[] = { "hkg", "nrt" };
+	struct feed_word w[2];
+	struct err err;
+
+	(void)unused;
+	assert_int_equal(feed_words(said, strlen(said), ends, w, &err), 0);
+	assert_true(w[0].at.ns == 0);
+	assert_string_equal(w[1].kind, "direct");
+	assert_string_equal(w[1].text, "a?[2Jb");
+	assert_int_equal(feed_words("[]", 2, ends, w, &err), -22);
+}
+
+static void
 two_that_were_seen_can_be_reached(void **unused)
 {
 	struct node nodes[] = { { .name = "hkg" }, { .name = "nrt" },
@@ -104,6 +129,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(newest_word_of_the_hub),
+		cmocka_unit_test(last_word_of_both_ends),
 		cmocka_unit_test(two_that_were_seen_can_be_reached),
 		cmocka_unit_test(a_plan_hands_them_on),
 	};
