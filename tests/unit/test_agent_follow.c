@@ -240,6 +240,7 @@ the_key_is_changed(void **state)
 	assert_true(follow_reload(&f, fresh, &err) < 0);
 	assert_false(f.has);
 	assert_int_equal(f.order.n, 0);
+	assert_int_equal(f.order.epoch, 0);
 	assert_int_equal(take(7, ROUTE("n1", "n2"), &err), FOLLOW_NEW);
 	assert_int_equal(take(6, ROUTE("n1", "n2"), &err), FOLLOW_REFUSED);
 	/* The old key does not come back, whatever its epoch. */
