@@ -103,11 +103,13 @@ static void
 watch_idle(struct way *w, const struct way_view *v)
 {
 	bool idle = w->seen.staged != WAY_BY_HUB && !way_core_wished(w) && v->fresh;
+	bool parting = w->part_since.ns != 0;
 
-	if (!idle)
-		w->far_since.ns = 0;
 	since(&w->idle_since, idle && !w->seen.route, v->now);
 	since(&w->part_since, idle && w->seen.route, v->now);
+	/* What was seen of the far end before this route says nothing of it now. */
+	if (!idle || (!parting && w->part_since.ns))
+		w->far_since.ns = 0;
 }
 
 static void

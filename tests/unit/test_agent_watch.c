@@ -65,7 +65,7 @@ tests_what_it_is_to_use(void **state)
 
 /* Every probe is answered with this RTT, but so many small and full-size ones. */
 static void
-test_it(unsigned small_lost, unsigned full_lost, int64_t rtt_us)
+test_once(unsigned small_lost, unsigned full_lost, int64_t rtt_us)
 {
 	way_tick(&w, &v);
 	assert_true(w.testing);
@@ -86,7 +86,37 @@ test_it(unsigned small_lost, unsigned full_lost, int64_t rtt_us)
 		v.now = mono_add(v.now, 100 * MS);
 	}
 	way_tick(&w, &v);
+}
+
+/* ... in the last of as many tests as it takes. */
+static void
+test_it(unsigned small_lost, unsigned full_lost, int64_t rtt_us)
+{
+	if (!w.seen.route)
+		w.rounds = WAY_PROOFS - 1;
+	test_once(small_lost, full_lost, rtt_us);
 	assert_false(w.testing);
+}
+
+static void
+is_proved_so_many_times_in_a_row(void **state)
+{
+	(void)state;
+	staged();
+	for (unsigned i = 1; i <= WAY_PROOFS; i++) {
+		assert_false(w.verified);
+		test_once(0, 0, 49000);
+	}
+	assert_true(w.verified);
+	staged();
+	test_once(0, 0, 49000);
+	test_once(1, 0, 49000);
+	v.now = w.retry_at;
+	for (unsigned i = 1; i <= WAY_PROOFS; i++) {
+		assert_false(w.verified);
+		test_once(0, 0, 49000);
+	}
+	assert_true(w.verified);
 }
 
 static void
@@ -338,6 +368,7 @@ main(void)
 		cmocka_unit_test(a_tunnel_that_is_heard_is_not_quiet),
 		cmocka_unit_test(tests_what_it_is_to_use),
 		cmocka_unit_test(a_test_passes_whole_or_not),
+		cmocka_unit_test(is_proved_so_many_times_in_a_row),
 		cmocka_unit_test(a_round_that_fails_ends_the_lease),
 		cmocka_unit_test(a_deaf_far_end_is_not_used),
 		cmocka_unit_test(longer_than_the_hub_for_five_minutes),

@@ -146,17 +146,39 @@ leaves_what_is_bad(void **state)
 	    WAY_REST);
 }
 
+/* The plan says hub, and the far end has gone, for so long; does this end start? */
+static void
+part(int64_t ns, int64_t far_ns, bool starts)
+{
+	want(WAY_BY_HUB);
+	w.part_since = ago(ns);
+	w.far_since = far_ns < 0 ? (struct mono){ 0 } : ago(far_ns);
+	w.starts = starts;
+}
+
 static void
 leaves_by_the_plan_without_a_dwell(void **state)
 {
 	(void)state;
-	NEXT(direct, want(WAY_BY_HUB), WAY_WITHDRAW);
+	NEXT(direct, part(0, -1, true), WAY_WITHDRAW);
 	assert_int_equal(w.hold_until.ns, 0);
-	NEXT(direct, (want(WAY_BY_HUB), v.fresh = false), WAY_REST);
-	NEXT(direct, (want(WAY_BY_HUB), v.frozen = true), WAY_REST);
-	NEXT(direct, (want(WAY_BY_HUB), v.hub_silent = true), WAY_REST);
-	NEXT(direct, (want(WAY_BY_HUB), hub.misses = 3), WAY_REST);
-	NEXT(direct, (want(WAY_BY_HUB), hub.good = 0), WAY_REST);
+	NEXT(direct, (part(0, -1, true), v.fresh = false), WAY_REST);
+	NEXT(direct, (part(0, -1, true), v.frozen = true), WAY_REST);
+	NEXT(direct, (part(0, -1, true), v.hub_silent = true), WAY_REST);
+	NEXT(direct, (part(0, -1, true), hub.misses = 3), WAY_REST);
+	NEXT(direct, (part(0, -1, true), hub.good = 0), WAY_REST);
+}
+
+static void
+leaves_after_the_end_that_starts(void **state)
+{
+	(void)state;
+	NEXT(direct, part(9 * S, -1, false), WAY_REST);
+	NEXT(direct, part(10 * S, -1, false), WAY_WITHDRAW);
+	NEXT(direct, part(5 * S, 999 * MS, false), WAY_REST);
+	NEXT(direct, part(5 * S, S, false), WAY_WITHDRAW);
+	/* A way that nobody can ask. */
+	NEXT(direct, (part(0, -1, false), w.by_overlay = false), WAY_WITHDRAW);
 }
 
 static void
@@ -256,6 +278,7 @@ the_far_end_must_answer_by_the_hub_all_the_time(void **state)
 			want(WAY_BY_TUNNEL);
 		if (row == 1)
 			w.seen.route = WAY_FIRM_ROUTE;
+		w.starts = row == 1; /* the other end asks as long as it has a route */
 		if (row == 2)
 			v.fresh = false;
 		way_tick(&w, &v);
@@ -279,6 +302,7 @@ main(void)
 		cmocka_unit_test(leaves_what_is_dead_if_the_hub_answers),
 		cmocka_unit_test(leaves_what_is_bad),
 		cmocka_unit_test(leaves_by_the_plan_without_a_dwell),
+		cmocka_unit_test(leaves_after_the_end_that_starts),
 		cmocka_unit_test(carries_while_the_hub_is_silent),
 		cmocka_unit_test(goes_back_when_the_hub_has_answered_for_a_minute),
 		cmocka_unit_test(takes_away_only_what_the_far_end_has_left),
