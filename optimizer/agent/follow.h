@@ -16,7 +16,7 @@ struct follow {
 	const char *dir;	 /* borrowed */
 	bool has;
 	struct order order; /* if has */
-	bool unfit; /* the roster has changed: only its epoch counts */
+	bool unfit;	    /* the roster has changed: only its epoch counts */
 	struct wall accepted;
 	uint32_t crc; /* of the bytes of it */
 };

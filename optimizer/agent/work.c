@@ -91,6 +91,19 @@ wish(struct work *w)
 	free(wishes);
 }
 
+/*
+ * How old a plan is, only the wall clock tells: the other one stands still while the
+ * machine sleeps.  And what was told by a wrong one is told anew when that is set.
+ */
+static void
+see_age(struct work *w, struct mono now)
+{
+	bool fresh = guard_fresh_ns(&w->follow.order, clock_wall()) > 0;
+
+	if (fresh != (now.ns < w->fresh_until.ns))
+		wish(w);
+}
+
 bool
 work_plan(struct work *w, const void *bytes, size_t len)
 {
@@ -288,6 +301,7 @@ work_turn(struct work *w, struct mono *wake)
 	int rc;
 
 	reload(w);
+	see_age(w, now);
 	if (now.ns >= w->look_at.ns)
 		look_around(w, now);
 	(void)pinger_drain(w->opts.pinger, now, on_result, w); /* count unused */

@@ -6,13 +6,19 @@
 # shellcheck disable=SC2317 # wait_for calls much of this
 . "$(dirname "$0")/lib.sh"
 in_namespace n
+ip link set lo up
 
 # A netd that hangs, while the rest of this runs.
 start() { # start NAME OPTION...: an agent in the background, in $agent
 	install -d -m 0700 "$TMP/state.$1" "$TMP/run.$1"
 	meshopt-agent --mesh "$MESH" --state "$TMP/state.$1" --run "$TMP/run.$1" \
-		--collector http://127.0.0.1:1 "${@:2}" 2>"$TMP/$1.err" &
+		--collector http://127.0.0.1:8650 "${@:2}" 2>"$TMP/$1.err" &
 	agent=$!
+}
+ends() { # ends WHAT: the agent is told to, and does
+	kill "$agent"
+	wait "$agent"
+	check_eq "$1: told to end, it ends well" $? 0
 }
 said() { grep -qF "$2" "$TMP/$1.err"; }
 start hang --node hkg
@@ -39,9 +45,39 @@ ip addr add 10.50.5.1/32 dev lo
 check "and begins when there is one" wait_for 20 said late "hkg of mesh edgeproxy"
 check_eq "waiting: said once" "$(grep -c waiting "$TMP/late.err")" 1
 check "the state is written" wait_for 20 test -s "$TMP/run.late/agent.json"
-kill "$agent"
-wait "$agent"
-check_eq "told to end, it ends well" $? 0
+ends "waiting"
+
+# The wall clock is set, or the machine sleeps, which the other clock does not count.
+sanitize=
+[[ $BUILD != */san* ]] || sanitize=-fsanitize=address,undefined
+# shellcheck disable=SC2086 # words
+(cd "$TOP" && ${CC:-cc} -D_GNU_SOURCE -shared -fPIC -o "$TMP/clock.so" tests/cli/clock.c &&
+	${CC:-cc} -I. -D_GNU_SOURCE $sanitize -o "$TMP/sign" tests/cli/sign.c \
+		"$BUILD/libcommon.a" -lsodium) || exit 1
+sed -i "s|^Collector.*|&\nPlanKey = $("$TMP/sign")|" "$MESH"
+mkdir -p "$TMP/www/api/v1"
+publish() {
+	printf '{"mesh": "edgeproxy", "epoch": %d, "issued": "%s", "ttl_s": 900, "tunnels": [], "routes": []}' \
+		"$1" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" | "$TMP/sign" - >"$TMP/www/plan"
+	mv "$TMP/www/plan" "$TMP/www/api/v1/plan"
+}
+plan_is() { # plan_is EPOCH FRESH
+	grep -qs "\"epoch\": $1," "$TMP/run.clock/agent.json" && grep -q "\"fresh\": $2" "$TMP/run.clock/agent.json"
+}
+ahead() { echo "$1" >"$TMP/ahead.new" && mv "$TMP/ahead.new" "$TMP/ahead"; }
+python3 -m http.server -b 127.0.0.1 -d "$TMP/www" 8650 >/dev/null 2>&1 &
+publish 1
+ahead 0
+export CLOCK_AHEAD=$TMP/ahead ASAN_OPTIONS=verify_asan_link_order=0
+LD_PRELOAD=$TMP/clock.so start clock
+check "a plan is followed" wait_for 20 plan_is 1 true
+ahead 3600
+check "an hour later by the wall clock it is too old" wait_for 20 plan_is 1 false
+publish 2
+check "and so is the next" wait_for 20 plan_is 2 false
+ahead 0
+check "which is fresh when the clock is right" wait_for 20 plan_is 2 true
+ends "another clock"
 
 check "an agent whose netd hangs says so" wait_for 60 said hang "netd: no answer in 15 s"
 wait "$hanging"
