@@ -196,6 +196,7 @@ another_roster_forgets_no_epoch(void **state)
 	f.mesh = mesh = all;
 	assert_int_equal(take(21, four, &err), FOLLOW_NEW);
 	follow_fini(&f);
+	unlink_plan();
 	small->n_nodes++;
 	mesh_free(small);
 }
