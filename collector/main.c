@@ -292,6 +292,7 @@ main(int argc, char **argv)
 		return parsed == OPTIONS_USAGE ? 2 : 0;
 	}
 	log_init("meshopt-collector", c.options.verbose);
+	log_no_wait();
 	if (c.options.check) {
 		status = check_store(c.options.db);
 		options_fini(&c.options);

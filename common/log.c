@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,8 @@
 static const char *log_name = "meshopt";
 static bool log_verbose;
 static bool log_levels;
+static bool log_drops;
+static unsigned log_lost;
 
 /*
  * Started with standard descriptors closed (">&-"), the next file or socket would get
@@ -41,19 +44,54 @@ log_init(const char *name, bool verbose)
 	log_levels = getenv("JOURNAL_STREAM") != NULL;
 }
 
+void
+log_no_wait(void)
+{
+	log_drops = true;
+}
+
+/* A pipe that polls so takes a whole page, and a socket of journald's far more. */
+static bool
+has_room(void)
+{
+	struct pollfd fd = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	return !log_drops || poll(&fd, 1, 0) != 0;
+}
+
+/* At once, or lines of two processes would mix. */
+static void
+print(int level, const char *line, const char *colon, const char *reason)
+{
+	char text[1400], mark[8] = "";
+	int n;
+
+	if (log_levels)
+		(void)snprintf(mark, sizeof(mark), "<%d>", level); /* fits */
+	n = snprintf(text, sizeof(text), "%s%s: %s%s%s\n", mark, log_name, line, colon,
+	    reason); /* fits: names and reasons are short */
+	(void)!write(STDERR_FILENO, text, (size_t)n); /* nobody else to tell */
+}
+
 static void
 put(int level, const char *fmt, va_list ap, int code)
 {
 	char line[1024];
 	int saved = errno;
 
+	if (!has_room()) {
+		log_lost++;
+		errno = saved;
+		return;
+	}
+	if (log_lost) {
+		(void)snprintf(line, sizeof(line),
+		    "%u lines are lost: nobody took them", log_lost); /* fits */
+		print(LOG_WARNING, line, "", "");
+		log_lost = 0;
+	}
 	(void)vsnprintf(line, sizeof(line), fmt, ap); /* a cut line is still a line */
-	if (log_levels)
-		fprintf(stderr, "<%d>", level);
-	if (code)
-		fprintf(stderr, "%s: %s: %s\n", log_name, line, strerror(code));
-	else
-		fprintf(stderr, "%s: %s\n", log_name, line);
+	print(level, line, code ? ": " : "", code ? strerror(code) : "");
 	errno = saved;
 }
 

@@ -17,6 +17,12 @@
  */
 void log_init(const char *name, bool verbose);
 
+/*
+ * For a loop that must not stand still: from now on a line that stderr has no room for
+ * at once is lost, and the next one that fits says how many were.
+ */
+void log_no_wait(void);
+
 void log_warn(const char *fmt, ...) LOG_PRINTF;	 /* adds ": " and strerror(errno) */
 void log_warnx(const char *fmt, ...) LOG_PRINTF; /* a fault without an errno */
 void log_info(const char *fmt, ...) LOG_PRINTF;	 /* a change of state */

@@ -206,6 +206,7 @@ main(int argc, char **argv)
 	(void)mallopt(M_MMAP_THRESHOLD, MMAP_BYTES);
 	options_read(&c, argc, argv);
 	log_init("meshopt-prober", c.verbose);
+	log_no_wait();
 	(void)signal(SIGPIPE, SIG_IGN); /* a TLS library may write to a closed socket */
 	rc = roster_load(&roster, c.mesh_path, c.node, &err);
 	if (rc == 0)

@@ -196,6 +196,7 @@ main(int argc, char **argv)
 	log_init("meshopt-agent", false);
 	options_read(&o, argc, argv);
 	log_init("meshopt-agent", o.verbose);
+	log_no_wait();
 	(void)signal(SIGPIPE, SIG_IGN); /* a TLS library may write to a closed socket */
 	rc = o.force ? follow_force(o.state_dir, o.force, &err) : run(&o, &err);
 	if (rc < 0)
