@@ -77,7 +77,16 @@ publish 2
 check "and so is the next" wait_for 20 plan_is 2 false
 ahead 0
 check "which is fresh when the clock is right" wait_for 20 plan_is 2 true
-ends "another clock"
+
+# No descriptor is left.
+written() { [ "$TMP/run.clock/agent.json" -nt "$TMP/mark" ]; }
+prlimit --pid "$agent" --nofile=3:1024
+check "without a free descriptor: said" wait_for 20 said clock "Too many open files"
+prlimit --pid "$agent" --nofile=1024:1024
+touch "$TMP/mark"
+check "and it goes on when there are some" wait_for 20 written
+check_eq "and said once" "$(grep -c 'Too many open files' "$TMP/clock.err")" 1
+ends "clock and descriptors"
 
 check "an agent whose netd hangs says so" wait_for 60 said hang "netd: no answer in 15 s"
 wait "$hanging"
