@@ -10,11 +10,12 @@
 # usage: tests/coverage-netd.sh      after `make`, from anywhere; `make coverage-netd`
 
 set -eu
+export LC_ALL=C
 cd "$(dirname "$0")/.."
 out=build/gcov
 rm -rf "$out"
 mkdir -p "$out"
-all='policy keeper keeper_look keeper_peer keeper_route keeper_tell keeper_watch book scene'
+all='policy keeper keeper_look keeper_peer keeper_place keeper_route keeper_tell keeper_watch book scene'
 tests=$(cd tests/unit && echo test_netd*.c)
 libs=$(pkg-config --libs libmnl libsodium)
 
@@ -35,7 +36,7 @@ mapfile -t links < <(printf '%s\n' "${links[@]}" | sort -u)
 gcc --coverage -DNDEBUG -O0 -I. -D_GNU_SOURCE -std=c11 -o "$out/run" "$out"/*.o \
     "$out/main.c" "${links[@]}" build/libcommon.a -lcmocka $libs -lm
 "$out/run" >"$out/log" 2>&1 || {
-	grep -A 3 'ERROR' "$out/log"
+	grep -E -A 3 'ERROR|^not ok' "$out/log"
 	exit 1
 }
 

@@ -36,6 +36,7 @@ struct keeper {
 	unsigned ifindex[2];
 	unsigned watched; /* the direct interface at the last look of the watch */
 	bool greeted, damaged;
+	bool blind; /* the last look failed: state and scene are empty */
 	struct err words;
 };
 

@@ -45,12 +45,12 @@ keeper_look(struct keeper *k, struct err *err)
 	scene_fini(&k->scene);
 	state_fini(&k->state);
 	rc = state_read(k->opts.kernel, k->mesh, k->now.wall, &k->state, err);
-	if (rc < 0) {
+	k->blind = rc < 0;
+	if (k->blind)
 		state_fini(&k->state);
-		scene_make(&k->book, &k->state, k->now.mono, &k->scene);
-		return rc;
-	}
 	scene_make(&k->book, &k->state, k->now.mono, &k->scene);
+	if (k->blind)
+		return rc;
 	k->ifindex[0] = k->state.direct_link.ifindex;
 	k->ifindex[1] = k->state.hub_link.ifindex;
 	/* A peer that is made anew has no past. */

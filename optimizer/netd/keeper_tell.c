@@ -22,11 +22,9 @@ send_answer(struct keeper *k, const union netd_answer *a)
 static int64_t
 age_ms(const struct keeper *k, const struct keeper_seen *s)
 {
-	int64_t age = mono_diff(k->now.mono, s->alive);
-
 	if (!s->known || s->handshake.ns == 0)
 		return -1;
-	return age < 0 ? 0 : age / NS_PER_MS;
+	return mono_diff(k->now.mono, s->alive) / NS_PER_MS;
 }
 
 void

@@ -20,7 +20,7 @@ theirs(struct keeper *k, uint32_t node, const char *what)
 
 	b->flags |= NETD_OPERATOR;
 	(void)snprintf(b->foreign, sizeof(b->foreign), "%s", what); /* fits */
-	(void)keeper_note(k, node, b->doing); /* without a disk it is found again */
+	(void)keeper_note(k, node, 0); /* without a disk it is found again */
 }
 
 /* Since the wrong thing may be put back only once, and then never again by itself. */
@@ -59,7 +59,7 @@ watch_peer(struct keeper *k, uint32_t node, const struct scene_node *s)
 	const struct book_node *b = &k->book.node[node];
 	bool moved = s->own && endpoint_set(&k->seen[node], s->own);
 
-	if (!b->peer || b->doing || b->flags)
+	if (!b->peer || b->flags)
 		return;
 	if (!s->own)
 		theirs(k, node, "its peer was removed");
@@ -76,7 +76,7 @@ watch_routes(struct keeper *k, uint32_t node, const struct scene_node *s, bool f
 {
 	struct book_node *b = &k->book.node[node];
 
-	if (b->doing || b->flags & NETD_OPERATOR)
+	if (b->flags & NETD_OPERATOR)
 		return;
 	if (b->stage == BOOK_DIRECT && !s->committed && !flushed)
 		theirs(k, node, "a route to it was deleted");
@@ -132,23 +132,17 @@ is_flush(struct keeper *k)
 static void
 repair(struct keeper *k, uint32_t node)
 {
-	struct book_node *b = &k->book.node[node];
-	struct err err;
+	struct err ignored;
 
+	/* What is not repaired goes by the hub, in the book too. */
 	if (!may_assert(k, node,
 		"its routes were deleted twice in ten minutes: with systemd-networkd "
 		"set "
-		"ManageForeignRoutes=no, or see who flushes them")) {
-		b->stage = BOOK_STAGED;
-		b->withdrawn = k->now.mono;
-		(void)keeper_note(k, node, 0); /* without a disk it is found again */
-		return;
-	}
-	if (keeper_preflight(k, node, &err) < 0 ||
-	    keeper_interface(k, node, &err) < 0 || keeper_commit(k, node, &err) < 0) {
-		b->stage = BOOK_STAGED;
-		(void)keeper_note(k, node, 0); /* likewise */
-	}
+		"ManageForeignRoutes=no, or see who flushes them") ||
+	    keeper_preflight(k, node, &ignored) < 0 ||
+	    keeper_interface(k, node, &ignored) < 0 ||
+	    keeper_commit(k, node, &ignored) < 0)
+		(void)keeper_withdraw(k, node, &ignored); /* or the next look does */
 }
 
 static void
@@ -197,29 +191,35 @@ keeper_settle(struct keeper *k, uint32_t node)
 	(void)keeper_note(k, node, 0); /* it is found again */
 }
 
-void
-keeper_converge(struct keeper *k)
+/* A withdrawal that was begun is gone on with; else the book takes what there is. */
+static void
+go_on(struct keeper *k, uint32_t node, unsigned doing)
 {
 	struct err ignored;
 
-	for (uint32_t i = 0; i < k->mesh->n_nodes; i++) {
-		struct book_node *b = &k->book.node[i];
+	if (doing == NETD_WITHDRAW)
+		(void)keeper_withdraw(k, node, &ignored); /* until it succeeds */
+	else if (doing)
+		keeper_settle(k, node);
+}
+
+void
+keeper_converge(struct keeper *k)
+{
+	for (uint32_t i = 0; i < k->mesh->n_nodes && !k->blind; i++) {
+		const struct book_node *b = &k->book.node[i];
 		struct scene_node s;
-		unsigned doing = b->doing;
+		bool back;
 
 		if (i == k->self || i == k->mesh->hub)
 			continue;
 		scene_node(&k->scene, i, &s);
 		/* In place nobody else takes back what was not committed. */
-		if (doing == NETD_WITHDRAW || s.partial ||
-		    (k->mesh->in_place && s.leased)) {
-			(void)keeper_withdraw(k, i, &ignored); /* until it succeeds */
-			continue;
-		}
-		if (!doing && b->stage != BOOK_HUB)
-			continue; /* the watch compares */
-		if (doing || s.own || s.path != NETD_HUB)
-			keeper_settle(k, i);
+		back = s.partial || (k->mesh->in_place && s.leased);
+		if (back || b->doing)
+			go_on(k, i, back ? NETD_WITHDRAW : b->doing);
+		else if (b->stage == BOOK_HUB && (s.own || s.path != NETD_HUB))
+			keeper_settle(k, i); /* else the watch compares */
 	}
 }
 
@@ -246,19 +246,25 @@ keeper_poll(struct keeper *k, struct keeper_now now)
 	keeper_place_expire(k, false);
 	flushed = is_flush(k);
 	for (uint32_t i = 0; i < k->mesh->n_nodes; i++) {
+		struct book_node *b = &k->book.node[i];
 		struct scene_node s;
 
 		if (i == k->self || i == k->mesh->hub)
 			continue;
-		if (k->book.node[i].doing == NETD_WITHDRAW)
-			(void)keeper_withdraw(k, i, &ignored); /* until it succeeds */
+		go_on(k, i, b->doing);
+		if (k->blind)
+			return; /* as above */
+		if (b->doing)
+			continue;
 		scene_node(&k->scene, i, &s);
 		watch_peer(k, i, &s);
 		watch_routes(k, i, &s, flushed);
 		if (flushed && k->state.direct_link.up && !now.freeze &&
-		    k->book.node[i].stage == BOOK_DIRECT && !k->book.node[i].flags)
+		    b->stage == BOOK_DIRECT && !b->flags)
 			repair(k, i);
 		else
 			backstop(k, i, &s);
+		if (k->blind)
+			return; /* as above */
 	}
 }

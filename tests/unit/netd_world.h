@@ -52,7 +52,8 @@ struct netd_world {
 	struct policy_limit limit;
 	const struct journal_io *io;
 	const char *mesh_text;
-	bool at_hub; /* netd is the hub's, else hkg's */
+	bool no_mesh; /* the file cannot be read again */
+	bool at_hub;  /* netd is the hub's, else hkg's */
 
 	/* the answer to the last request */
 	unsigned replies;
@@ -110,10 +111,14 @@ netd_send(const void *message, size_t len, void *ctx)
 static inline struct mesh *
 netd_load(size_t *self, struct err *err, void *ctx)
 {
-	struct mesh *mesh = netd_mesh(w.mesh_text);
+	struct mesh *mesh;
 
-	(void)err;
 	(void)ctx;
+	if (w.no_mesh) {
+		(void)err_set(err, "mesh.conf: no such file");
+		return NULL;
+	}
+	mesh = netd_mesh(w.mesh_text);
 	*self = mesh_find(mesh, "hkg");
 	w.mesh = mesh;
 	return mesh;

@@ -336,32 +336,6 @@ relay_paths(void **unused)
 	assert_int_equal(w.node[SIN].flags | w.node[FRA].flags, 0);
 }
 
-static void
-another_mesh_file(void **unused)
-{
-	static char text[sizeof(netd_mesh_text)];
-	struct netd_request req;
-	struct mesh *mesh;
-	char *cut;
-
-	(void)unused;
-	promote(SYD);
-	promote(SIN);
-	/* syd is no more. */
-	memcpy(text, netd_mesh_text, sizeof(text));
-	cut = strstr(text, "[Node]\nName = syd");
-	*cut = '\0';
-	w.mesh_text = text;
-	mesh = netd_mesh(text);
-	netd_request_init(&req, NETD_HELLO);
-	req.hash = netd_roster_hash(mesh);
-	mesh_free(mesh);
-	assert_int_equal(netd_ask_at(&req), 0);
-	assert_int_equal(path(SIN), NETD_DIRECT);
-	assert_int_equal(w.self.n_routes, 1);
-	assert_int_equal(netd_ask(NETD_STAGE, SYD, NETD_NONE), -EINVAL);
-}
-
 int
 main(void)
 {
@@ -378,7 +352,6 @@ main(void)
 		T(panic_takes_all),
 		T(what_does_not_turn_out_is_undone),
 		T(relay_paths),
-		T(another_mesh_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -247,11 +247,186 @@ each_call_of_an_arrow_fails(void **unused)
 	}
 }
 
+/* --- what netd does by itself --- */
+
+static void
+flush(void)
+{
+	for (size_t r = fake.n_routes; r-- > 0;) {
+		if (fake.routes[r].protocol == RTPROT_MESHOPT)
+			fake_drop_route(r);
+	}
+	for (size_t i = fake.n_addrs; i-- > 0;) {
+		if (fake.addrs[i].ifindex == FAKE_DIRECT_IFINDEX)
+			fake_drop_addr(i);
+	}
+}
+
+/* A tunnel that is dead, and a hub that is not. */
+static void
+let_session_die(void)
+{
+	for (int s = 0; s < 180; s += 10) {
+		peer_of(SIN)->tx_bytes += 100;
+		fake.hub.peers->handshake = netd_now().wall;
+		netd_wait(10);
+	}
+	peer_of(SIN)->tx_bytes += 100;
+	netd_sleep(10 * NS_PER_S);
+}
+
+static void
+restart(void)
+{
+	keeper_close(w.keeper);
+	w.keeper = NULL;
+	(void)netd_open(); /* or it says why not */
+}
+
+static void
+killed_in_a_withdrawal(void)
+{
+	fake.mortal = true;
+	fake.steps_left = 1;
+	(void)netd_ask(NETD_WITHDRAW, SIN, NETD_NONE); /* death */
+	fake.mortal = fake.dead = false;
+}
+
+static void
+fail_a_withdrawal(void)
+{
+	break_at(CHANGE, true, 1);
+	assert_int_equal(netd_ask(NETD_WITHDRAW, SIN, NETD_NONE), -ENOMEM);
+	break_at(CHANGE, false, 0);
+}
+
+static void
+unstage(void)
+{
+	(void)netd_ask(NETD_UNSTAGE, SIN, NETD_NONE); /* whatever it says */
+}
+
+static void
+settle(void)
+{
+	assert_int_equal(netd_ask(NETD_WITHDRAW, SIN, NETD_NONE), 0);
+	netd_wait(130);
+}
+
+/* sin and syd are direct; then something happens, and in what follows a call fails. */
+static const struct {
+	void (*before)(void), (*then)(void);
+	bool by_hub; /* where sin ends when nothing fails */
+} events[] = { { flush, netd_poll, false }, { let_session_die, netd_poll, true },
+	{ NULL, restart, false }, { killed_in_a_withdrawal, restart, true },
+	{ fail_a_withdrawal, netd_poll, true }, { settle, unstage, true } };
+
+#define EVENTS (sizeof(events) / sizeof(events[0]))
+
+/* As one_fails(). */
+static bool
+event_fails(size_t event, enum kind kind, bool lasting, unsigned n)
+{
+	bool failed;
+
+	live(5); /* committed */
+	netd_sleep(NS_PER_S);
+	promote(SIN);
+	if (events[event].before)
+		events[event].before();
+	break_at(kind, lasting, n);
+	events[event].then();
+	failed = fake.failed > 0;
+	if (failed && w.keeper)
+		netd_poll(); /* as long as it fails, nor does this do any harm */
+	break_at(kind, false, 0);
+	if (!w.keeper)
+		assert_int_equal(netd_open(), 0);
+	assert_int_equal(netd_hello(), 0);
+	if (!failed)
+		assert_int_equal(path(SIN),
+		    events[event].by_hub ? NETD_HUB : NETD_DIRECT);
+	check_whole();
+	assert_int_not_equal(path(SIN), NETD_LEASED);
+	assert_int_equal(w.node[SIN].flags, 0);
+	check_strangers(true);
+	return failed;
+}
+
+static void
+each_call_of_its_own_fails(void **unused)
+{
+	unsigned step = getenv("UNDER_VALGRIND") ? 7 : 1;
+
+	for (unsigned i = 0; i < EVENTS * KINDS * 2; i++) {
+		for (unsigned n = 1;
+		     event_fails(i % EVENTS, i / EVENTS % KINDS, i / EVENTS / KINDS, n);
+		     n += step) {
+			(void)finish(unused);
+			(void)begin(unused);
+		}
+		(void)finish(unused);
+		(void)begin(unused);
+	}
+}
+
+/* A peer that cannot be removed, and then a kernel that cannot be read either. */
+static void
+neither_changed_nor_read(void **unused)
+{
+	unsigned reads = 1000;
+
+	(void)unused;
+	live(2);
+	netd_wait(130);
+	break_at(READ, true, reads);
+	assert_int_equal(netd_ask(NETD_STATE, NETD_NONE, NETD_NONE), 0);
+	reads -= fake.read_fails_in;
+	break_at(READ, true, reads + 1); /* after the look that a request begins with */
+	fake.fail_in = 1;
+	assert_int_equal(netd_ask(NETD_UNSTAGE, SYD, NETD_NONE), -ENOMEM);
+	netd_poll();
+	break_at(READ, false, 0);
+	assert_int_equal(path(SYD), NETD_HUB);
+	assert_int_equal(w.node[SYD].peer, NETD_RIGHT);
+	check_whole();
+	check_strangers(true);
+}
+
+static void
+each_call_of_a_reflector_fails(void **unused)
+{
+	for (unsigned i = 0; i < KINDS * 2; i++) {
+		bool failed = true;
+
+		for (unsigned n = 1; failed; n++) {
+			int rc;
+
+			behind_nat(false);
+			break_at(i % KINDS, i / KINDS, n);
+			rc = netd_ask(NETD_REFLECT, DUB, NETD_NONE);
+			failed = fake.failed > 0;
+			break_at(READ, false, 0);
+			assert_true(failed || rc == 0);
+			assert_true(rc < 0 || peer_of(DUB));
+			assert_int_equal(netd_ask(NETD_REFLECT, DUB, NETD_NONE), 0);
+			assert_int_equal(peer_of(DUB)->n_allowed, 0);
+			assert_int_equal(fake.direct.n_peers, 1);
+			assert_int_equal(routes_of(RTPROT_MESHOPT), 0);
+			(void)finish(unused);
+			(void)begin(unused);
+		}
+	}
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		T(each_call_of_an_arrow_fails),
+		T(each_call_of_its_own_fails),
+		T(neither_changed_nor_read),
+		T(each_call_of_a_reflector_fails),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -98,12 +98,13 @@ a_peer_that_has_more_is_left_alone(void **unused)
 	assert_int_equal(netd_stage(FRA), 0);
 	(void)sin_as_it_should_be();
 	(void)set_by_hand(&w.mesh->nodes[SIN].key, "192.0.2.0/24");
+	(void)set_by_hand(&w.mesh->nodes[SIN].key, "198.18.0.0/15");
 	before = fake_changes();
 	assert_int_equal(netd_stage(SIN), -EACCES);
 	assert_non_null(strstr(w.reply.text, "its peer on wgd0"));
 	assert_non_null(strstr(w.reply.text, "192.0.2.0/24"));
 	assert_int_equal(fake_changes(), before);
-	assert_int_equal(peer_of(SIN)->n_allowed, 3);
+	assert_int_equal(peer_of(SIN)->n_allowed, 4);
 	assert_int_equal(netd_state(), 0);
 	assert_int_equal(w.node[SIN].peer, NETD_DIFFERS);
 }
@@ -216,6 +217,8 @@ a_hub_by_its_name(void **unused)
 	fake.hub.n_peers = 1;
 	assert_int_equal(netd_ask(NETD_REFLECT, DUB, NETD_NONE), 0);
 	assert_int_equal(peer_of(DUB)->endpoint.family, 0);
+	assert_int_equal(netd_state(), 0);
+	assert_int_equal(w.self.hub_rx_bytes, 0);
 }
 
 static void
@@ -294,17 +297,19 @@ static void
 asked_again_after_an_undoing_that_failed(void **unused)
 {
 	(void)unused;
-	assert_int_equal(netd_stage(SYD), 0);
+	assert_int_equal(netd_stage(SIN), 0);
 	fake.rule_wins = true;
 	fake.fail_call = FAKE_LEASE_DEL;
 	fake.fail_rc = -EIO;
-	assert_int_equal(netd_ask(NETD_LEASE, SYD, NETD_NONE), -ENOTRECOVERABLE);
-	assert_int_equal(path(SYD), NETD_LEASED);
+	assert_int_equal(netd_ask(NETD_LEASE, SIN, NETD_NONE), -ENOTRECOVERABLE);
+	assert_int_equal(path(SIN), NETD_LEASED);
 	fake.rule_wins = false;
 	fake.fail_rc = 0;
-	assert_int_equal(netd_ask(NETD_LEASE, SYD, NETD_NONE), 0);
+	assert_int_equal(netd_ask(NETD_LEASE, SIN, NETD_NONE), 0);
 	netd_poll();
-	assert_int_equal(path(SYD), NETD_LEASED);
+	assert_int_equal(path(SIN), NETD_LEASED);
+	assert_int_equal(netd_stage(SYD), 0);
+	assert_int_equal(netd_ask(NETD_LEASE, SYD, NETD_NONE), 0);
 	/* The routes are there, then nothing works any more. */
 	fake.fail_in = 4;
 	fake.lasting = true;
@@ -377,11 +382,17 @@ a_half_of_nobodys_making(void **unused)
 {
 	(void)unused;
 	assert_int_equal(netd_stage(FRA), 0);
-	/* While it runs that is told, and not touched. */
-	fake_add_route("10.50.6.0/24", FAKE_DIRECT_IFINDEX, RTPROT_MESHOPT);
-	netd_poll();
-	assert_int_equal(path(SYD), NETD_DIRECT);
-	assert_int_equal(w.node[SYD].flags, NETD_PARTIAL);
+	/* While it runs that is told, and not touched, without a tunnel and with. */
+	for (int i = 0; i < 2; i++) {
+		if (i)
+			assert_int_equal(netd_stage(SYD), 0);
+		fake_add_route("10.50.6.0/24", FAKE_DIRECT_IFINDEX, RTPROT_MESHOPT);
+		netd_poll();
+		assert_int_equal(path(SYD), NETD_DIRECT);
+		assert_int_equal(w.node[SYD].flags, NETD_PARTIAL);
+		if (i == 0)
+			fake_drop_route(fake.n_routes - 1);
+	}
 	lose_journal();
 	assert_int_equal(path(SYD), NETD_HUB);
 	assert_int_equal(routes_of(RTPROT_MESHOPT), 0);

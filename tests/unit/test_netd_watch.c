@@ -19,9 +19,9 @@ static void
 what_an_operator_changes_is_theirs(void **unused)
 {
 	static const char *const words[] = { "removed", "allowed-ips", "endpoint",
-		"keepalive", "route" };
+		"keepalive", "route", "endpoint" };
 
-	for (int i = 0; i < 5; i++) {
+	for (int i = 0; i < 6; i++) {
 		struct kernel_peer *p;
 		uint64_t before;
 
@@ -41,6 +41,11 @@ what_an_operator_changes_is_theirs(void **unused)
 		}
 		if (i == 3)
 			p->keepalive_s = 7;
+		if (i == 5) {
+			(void)addr_parse("203.0.113.7", &p->endpoint);
+			netd_wait(10);
+			p->port++;
+		}
 		for (size_t r = 0; r < fake.n_routes && i == 4; r++) {
 			if (fake.routes[r].protocol == RTPROT_MESHOPT &&
 			    fake.routes[r].dst.addr.b[3] == 3)
@@ -64,6 +69,28 @@ what_an_operator_changes_is_theirs(void **unused)
 		assert_int_equal(w.node[SYD].flags, 0);
 		(void)finish(unused);
 		(void)begin(unused);
+	}
+}
+
+static void
+all_that_may_be_adopted_is(void **unused)
+{
+	(void)unused;
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(netd_stage(SIN), 0);
+		assert_int_equal(netd_stage(SYD), 0);
+		netd_poll();
+		if (i)
+			peer_of(SIN)->keepalive_s = 7;
+		peer_of(SYD)->keepalive_s = 7;
+		netd_poll();
+		/* syd was adopted a moment ago, when it is asked for again. */
+		assert_int_equal(netd_ask(NETD_ADOPT, NETD_NONE, NETD_NONE),
+		    i ? -EBUSY : 0);
+		assert_int_equal(netd_state(), 0);
+		assert_int_equal(w.node[SIN].flags, 0);
+		assert_int_equal(w.node[SYD].flags, i ? NETD_OPERATOR : 0);
+		assert_int_equal(peer_of(SYD)->keepalive_s, 7);
 	}
 }
 
@@ -123,6 +150,62 @@ a_flush_is_repaired_once(void **unused)
 }
 
 static void
+a_frozen_flush_stays(void **unused)
+{
+	uint64_t before;
+
+	(void)unused;
+	promote(SIN);
+	flush();
+	w.freeze = true;
+	before = fake_changes();
+	netd_wait(30);
+	assert_int_equal(path(SIN), NETD_HUB);
+	assert_int_equal(fake_changes(), before);
+	w.freeze = false;
+	netd_poll();
+	assert_int_equal(path(SIN), NETD_DIRECT);
+}
+
+static void
+what_cannot_be_repaired_goes_by_the_hub(void **unused)
+{
+	(void)unused;
+	promote(SIN);
+	assert_int_equal(netd_stage(SYD), 0); /* has no part in it */
+	flush();
+	fake.rp_all = 1;
+	netd_poll();
+	assert_int_equal(path(SIN), NETD_HUB);
+	assert_int_equal(w.node[SIN].flags, 0);
+	fake.rp_all = 0;
+	netd_poll();
+	assert_int_equal(path(SIN), NETD_HUB); /* the agent's to decide again */
+	assert_int_equal(path(SYD), NETD_HUB);
+	assert_int_equal(w.node[SYD].peer, NETD_RIGHT);
+}
+
+static void
+a_flush_beside_an_operators_pair(void **unused)
+{
+	(void)unused;
+	promote(SIN);
+	promote(SYD);
+	netd_poll();
+	peer_of(SYD)->keepalive_s = 7;
+	netd_poll();
+	for (size_t r = fake.n_routes; r-- > 0;) {
+		if (fake.routes[r].protocol == RTPROT_MESHOPT &&
+		    fake.routes[r].dst.addr.b[3] == 2)
+			fake_drop_route(r);
+	}
+	netd_poll();
+	assert_int_equal(path(SIN), NETD_DIRECT); /* put back */
+	assert_int_equal(w.node[SYD].flags, NETD_OPERATOR);
+	assert_int_equal(peer_of(SYD)->keepalive_s, 7);
+}
+
+static void
 a_flush_of_leases_restores_nothing(void **unused)
 {
 	uint64_t before;
@@ -154,6 +237,24 @@ the_interface_goes(void **unused)
 	netd_poll();
 	assert_int_equal(netd_ask(NETD_STAGE, SIN, NETD_NONE), -ECANCELED);
 	assert_non_null(strstr(w.reply.text, "removed twice"));
+	assert_int_equal(netd_state(), 0);
+	assert_int_equal(w.node[SIN].flags, NETD_FROZEN);
+}
+
+static void
+the_interface_goes_under_a_relay(void **unused)
+{
+	(void)unused;
+	assert_int_equal(netd_stage(FRA), 0);
+	assert_int_equal(netd_ask(NETD_STAGE_RELAY, SIN, FRA), 0);
+	assert_int_equal(netd_ask(NETD_LEASE, SIN, FRA), 0);
+	(void)kernel_link_del(w.kernel);
+	netd_poll();
+	assert_int_equal(path(SIN), NETD_HUB);
+	assert_int_equal(netd_stage(FRA), 0);
+	assert_int_equal(netd_state(), 0);
+	assert_int_equal(w.node[FRA].holder, FRA);
+	assert_false(w.told[SIN]); /* forgotten, not half there */
 }
 
 static void
@@ -173,6 +274,10 @@ a_dead_session_goes_by_the_hub(void **unused)
 	assert_int_equal(path(SIN), NETD_HUB);
 	assert_non_null(strstr(w.node[SIN].foreign, "no handshake for 180 s"));
 	assert_int_equal(w.node[SIN].flags, 0);
+	netd_wait(130);
+	assert_int_equal(netd_ask(NETD_UNSTAGE, SIN, NETD_NONE), 0);
+	assert_int_equal(netd_state(), 0); /* why, as long as nothing is new */
+	assert_non_null(strstr(w.node[SIN].foreign, "no handshake for 180 s"));
 }
 
 static void
@@ -187,15 +292,30 @@ never_to_a_hub_that_is_dead_too(void **unused)
 	assert_int_equal(path(SIN), NETD_DIRECT);
 }
 
+static void
+a_hub_that_was_never_heard(void **unused)
+{
+	(void)unused;
+	fake.hub.peers->handshake.ns = 0;
+	assert_int_equal(netd_restart(), 0);
+	assert_int_equal(netd_hello(), 0);
+	promote(SIN);
+	for (int s = 0; s < 300; s += 10) {
+		peer_of(SIN)->tx_bytes += 100;
+		netd_wait(10);
+	}
+	assert_int_equal(path(SIN), NETD_DIRECT);
+}
+
 /* C6: sessions live on; only the figures of WireGuard are of that clock. */
 static void
 the_clock_is_set(void **unused)
 {
-	static const int64_t steps[] = { 3600, -3600 };
+	static const int64_t steps[] = { 3600, -3600, -3600 };
 
 	(void)unused;
 	promote(SIN);
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 3; i++) {
 		w.wall_step_ns += steps[i] * NS_PER_S;
 		peer_of(SIN)->tx_bytes += 100;
 		netd_poll();
@@ -285,10 +405,16 @@ main(void)
 		T(what_an_operator_changes_is_theirs),
 		T(a_node_has_another_key),
 		T(a_strangers_peer_is_left),
+		T(all_that_may_be_adopted_is),
 		T(roaming_is_no_operator),
 		T(a_flush_is_repaired_once),
+		T(a_flush_beside_an_operators_pair),
 		T(a_flush_of_leases_restores_nothing),
 		T(the_interface_goes),
+		T(the_interface_goes_under_a_relay),
+		T(a_frozen_flush_stays),
+		T(what_cannot_be_repaired_goes_by_the_hub),
+		T(a_hub_that_was_never_heard),
 		T(a_dead_session_goes_by_the_hub),
 		T(never_to_a_hub_that_is_dead_too),
 		T(the_clock_is_set),
