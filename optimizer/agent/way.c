@@ -199,8 +199,7 @@ next_routed(struct way *w, const struct way_view *v)
 static enum way_act
 next_without_hub(struct way *w, const struct way_view *v)
 {
-	if (w->seen.staged == WAY_BY_HUB || !w->proved || w->seen.foreign ||
-	    w->live.good < LIVE_MISSES ||
+	if (w->seen.staged == WAY_BY_HUB || !w->proved || w->live.good < LIVE_MISSES ||
 	    !live_answers_since(&w->live, v->hub->first_miss) ||
 	    v->now.ns < w->renewed_at.ns)
 		return WAY_REST;

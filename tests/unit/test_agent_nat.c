@@ -44,7 +44,7 @@ static size_t self, peer;
 static struct mono now;
 static struct way_wish wishes[4];
 static struct way_seen seen[4];
-static const struct core_self node;
+static struct core_self node;
 
 static void
 look(void)
@@ -312,6 +312,11 @@ who_is_behind_nat_shows_itself(void **unused)
 	begin("hkg", "sin", 0, 0);
 	wishes[peer].path = WAY_BY_HUB;
 	core_want(core, wishes, mono_add(now, 900 * NS_PER_S), now);
+	node.frozen = true;
+	look();
+	assert_int_equal(next_reflect(0), SIZE_MAX);
+	node.frozen = false;
+	now = mono_add(now, CORE_LOOK_NS);
 	assert_int_equal(next_reflect(-ENETDOWN), mesh->hub);
 	assert_int_equal(next_reflect(0), SIZE_MAX); /* not at once again */
 	now = mono_add(now, 60 * NS_PER_S);

@@ -189,12 +189,101 @@ only_a_permanent_tunnel_that_answers_relays(void **state)
 	}
 }
 
+/* A probe proves only the way that it went. */
+static void
+probes_take_the_way_that_they_prove(void **state)
+{
+	static const struct {
+		size_t node;
+		enum core_probe_kind kind;
+		bool link_local, pinned;
+	} rows[] = {
+		{ HUB, CORE_LIVE, false, false },
+		{ DEAD, CORE_LIVE, true, true },
+		{ NEW, CORE_LIVE, true, true },
+		{ NEW, CORE_ACCEPT, false, true },
+		{ NEW, CORE_SMALL, true, true },
+		{ NEW, CORE_FULL, true, true },
+		{ FAR, CORE_LIVE, true, true },
+		{ FAR, CORE_FAR, false, false },
+	};
+	bool found[NODES][CORE_KINDS] = { { false } };
+	uint64_t seq = 1000;
+
+	(void)state;
+	begin();
+	seen[NEW] = seen[FAR] =
+	    (struct way_seen){ .staged = WAY_BY_TUNNEL, .handshake_age_ns = NS_PER_S };
+	look();
+	for (int i = 0; i < 200; i++) {
+		struct core_probe p;
+
+		now = mono_add(now, CORE_BEAT_NS);
+		core_tick(core, now);
+		while (core_probe(core, &p, now)) {
+			size_t k = 0;
+
+			while (
+			    k < 8 && (rows[k].node != p.node || rows[k].kind != p.kind))
+				k++;
+			assert_true(k < 8);
+			assert_int_equal(p.link_local, rows[k].link_local);
+			assert_int_equal(p.pinned, rows[k].pinned);
+			found[p.node][p.kind] = true;
+			core_sent(core, &p, 0, ++seq, now);
+			if (p.kind != CORE_ACCEPT) /* or it would be done soon */
+				core_answer(core, p.slot, seq, 20000, true);
+		}
+	}
+	for (size_t k = 0; k < 8; k++) {
+		if (!found[rows[k].node][rows[k].kind])
+			fail_msg("row %zu: not sent", k);
+	}
+	end();
+}
+
+/* Nobody wishes the way to FAR; it is let go when FAR answers by the hub. */
+static void
+the_way_of_an_answer_is_seen(void **state)
+{
+	(void)state;
+	for (int by_hub = 0; by_hub < 2; by_hub++) {
+		bool gone = false;
+		uint64_t seq = 1000;
+
+		begin();
+		seen[FAR] = (struct way_seen){ .staged = WAY_BY_TUNNEL,
+			.handshake_age_ns = NS_PER_S };
+		look();
+		for (int i = 0; i < 900; i++) {
+			struct core_probe p;
+			struct core_ask ask;
+
+			now = mono_add(now, CORE_BEAT_NS);
+			core_tick(core, now);
+			while (core_probe(core, &p, now)) {
+				core_sent(core, &p, 0, ++seq, now);
+				core_answer(core, p.slot, seq, 20000,
+				    by_hub || p.node == HUB);
+			}
+			if (!core_ask(core, &ask, now))
+				continue;
+			gone |= ask.verb == CORE_UNSTAGE;
+			core_told(core, ask.verb == CORE_LOOK ? 0 : -EBUSY, "no", now);
+		}
+		assert_int_equal(gone, by_hub);
+		end();
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_at_a_time),
 		cmocka_unit_test(what_must_go_goes_first),
+		cmocka_unit_test(probes_take_the_way_that_they_prove),
+		cmocka_unit_test(the_way_of_an_answer_is_seen),
 		cmocka_unit_test(only_a_permanent_tunnel_that_answers_relays),
 	};
 

@@ -63,12 +63,10 @@ tests_what_it_is_to_use(void **state)
 	TESTS(direct, w.rounds = 2, false);
 }
 
-/* Every probe is answered with this RTT, but so many small and full-size ones. */
+/* One test: every probe is answered with this RTT, but so many of either size. */
 static void
-test_once(unsigned small_lost, unsigned full_lost, int64_t rtt_us)
+one_test(unsigned small_lost, unsigned full_lost, int64_t rtt_us)
 {
-	way_tick(&w, &v);
-	assert_true(w.testing);
 	for (;;) {
 		enum pair_act act = pair_next(&w.test, v.now);
 		enum pair_size size = act == PAIR_PROBE_FULL ? PAIR_FULL : PAIR_SMALL;
@@ -88,76 +86,73 @@ test_once(unsigned small_lost, unsigned full_lost, int64_t rtt_us)
 	way_tick(&w, &v);
 }
 
-/* ... in the last of as many tests as it takes. */
-static void
-test_it(unsigned small_lost, unsigned full_lost, int64_t rtt_us)
+/* As many as it wants; after `whole` of them one loses so much.  How many it took. */
+static unsigned
+test_it(unsigned whole, unsigned small_lost, unsigned full_lost, int64_t rtt_us)
 {
-	if (!w.seen.route)
-		w.rounds = WAY_PROOFS - 1;
-	test_once(small_lost, full_lost, rtt_us);
-	assert_false(w.testing);
+	unsigned n = 0;
+
+	way_tick(&w, &v);
+	assert_true(w.testing);
+	for (; w.testing; n++)
+		one_test(n == whole ? small_lost : 0, n == whole ? full_lost : 0,
+		    rtt_us);
+	return n;
 }
 
 static void
-is_proved_so_many_times_in_a_row(void **state)
+three_tests_pass_whole_or_not(void **state)
 {
 	(void)state;
 	staged();
-	for (unsigned i = 1; i <= WAY_PROOFS; i++) {
-		assert_false(w.verified);
-		test_once(0, 0, 49000);
-	}
-	assert_true(w.verified);
-	staged();
-	test_once(0, 0, 49000);
-	test_once(1, 0, 49000);
-	v.now = w.retry_at;
-	for (unsigned i = 1; i <= WAY_PROOFS; i++) {
-		assert_false(w.verified);
-		test_once(0, 0, 49000);
-	}
-	assert_true(w.verified);
-}
-
-static void
-a_test_passes_whole_or_not(void **state)
-{
-	(void)state;
-	staged();
-	test_it(0, 0, 49000);
+	assert_int_equal(test_it(0, 0, 0, 49000), 3);
 	assert_true(w.verified && w.proved);
-	staged();
-	test_it(1, 0, 49000);
-	assert_false(w.verified);
-	staged();
-	test_it(0, 1, 49000);
-	assert_false(w.verified);
+	for (unsigned whole = 0; whole < 3; whole++) {
+		staged();
+		assert_int_equal(test_it(whole, 1, 0, 49000), whole + 1);
+		assert_false(w.verified);
+		staged();
+		assert_int_equal(test_it(whole, 0, 1, 49000), whole + 1);
+		assert_false(w.verified);
+		/* In a row: it starts over. */
+		v.now = w.retry_at;
+		assert_int_equal(test_it(0, 0, 0, 49000), 3);
+		staged();
+		assert_int_equal(w.rounds, 0);
+	}
+	assert_int_equal(way_next(&w, &v), WAY_REST);
+}
+
+static void
+promises_are_kept(void **state)
+{
+	(void)state;
 	/* 20 % and 2 ms above its promise, which is 60.8 ms. */
 	staged();
-	test_it(0, 0, 60800);
+	(void)test_it(0, 0, 0, 60800);
 	assert_true(w.verified);
 	staged();
-	test_it(0, 0, 60801);
+	(void)test_it(0, 0, 0, 60801);
 	assert_false(w.verified);
 	assert_int_equal(way_next(&w, &v), WAY_REST);
 	assert_true(mono_diff(w.retry_at, v.now) > 59 * S);
 	/* Again later, and later. */
 	v.now = w.retry_at;
-	test_it(0, 0, 60801);
+	(void)test_it(0, 0, 0, 60801);
 	assert_true(mono_diff(w.retry_at, v.now) > 119 * S);
 	/* A relay's far end may answer by the hub: half of each, 270.5 ms. */
 	for (int row = 0; row < 2; row++) {
 		at_hub();
 		want(WAY_BY_RELAY);
 		see(WAY_BY_RELAY, WAY_NO_ROUTE);
-		test_it(0, 0, row ? 326601 : 326600);
+		(void)test_it(0, 0, 0, row ? 326601 : 326600);
 		assert_int_equal(w.verified, !row);
 	}
 	/* Whoever carries while the hub is gone need keep no promise. */
 	leased();
 	w.emergency = true;
 	w.rounds = 0;
-	test_it(0, 0, 400000);
+	(void)test_it(0, 0, 0, 400000);
 	assert_true(w.verified);
 }
 
@@ -167,13 +162,13 @@ a_round_that_fails_ends_the_lease(void **state)
 	(void)state;
 	leased();
 	w.rounds = 1;
-	test_it(0, 1, 49000);
+	assert_int_equal(test_it(0, 0, 1, 49000), 1);
 	w.live.good = 9;
 	hub.answer_sent = v.now;
 	assert_int_equal(way_next(&w, &v), WAY_WITHDRAW);
 	leased();
 	w.rounds = 1;
-	test_it(0, 0, 49000);
+	assert_int_equal(test_it(0, 0, 0, 49000), 1);
 	assert_int_equal(w.rounds, 2);
 }
 
@@ -333,8 +328,10 @@ what_was_done_is_believed_and_nothing_more(void **state)
 	assert_false(w.proved);
 	/* Another wish: what was tested says nothing of it. */
 	verified();
+	w.rounds = 2;
 	want(WAY_BY_RELAY);
 	assert_false(w.verified);
+	assert_int_equal(w.rounds, 0);
 }
 
 static void
@@ -367,8 +364,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_tunnel_that_is_heard_is_not_quiet),
 		cmocka_unit_test(tests_what_it_is_to_use),
-		cmocka_unit_test(a_test_passes_whole_or_not),
-		cmocka_unit_test(is_proved_so_many_times_in_a_row),
+		cmocka_unit_test(three_tests_pass_whole_or_not),
+		cmocka_unit_test(promises_are_kept),
 		cmocka_unit_test(a_round_that_fails_ends_the_lease),
 		cmocka_unit_test(a_deaf_far_end_is_not_used),
 		cmocka_unit_test(longer_than_the_hub_for_five_minutes),

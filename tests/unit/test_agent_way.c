@@ -98,6 +98,8 @@ renews_only_what_lives_and_is_wanted(void **state)
 	NEXT(leased, (want(WAY_BY_HUB), v.fresh = false, w.renewed_at = ago(15 * S)),
 	    WAY_REST);
 	NEXT(direct, w.renewed_at = ago(15 * S), WAY_REST);
+	/* Before it commits: netd may say no to that again and again. */
+	NEXT(leased, w.renewed_at = ago(15 * S), WAY_LEASE);
 }
 
 static void
@@ -132,6 +134,10 @@ leaves_what_is_bad(void **state)
 	NEXT(direct, lose(20), WAY_WITHDRAW);
 	assert_int_equal(mono_diff(w.hold_until, v.now), 900 * S);
 	NEXT(direct, lose(19), WAY_REST);
+	/* More than 1 % is no promotion, and no reason to let a lifeline go. */
+	NEXT(leased, lose(11), WAY_WITHDRAW);
+	NEXT(leased, lose(10), WAY_COMMIT);
+	NEXT(saved, (v.hub_back = v.now, lose(11)), WAY_REST);
 	NEXT(direct, (lose(20), hub.misses = 3), WAY_REST);
 	NEXT(direct, w.slow_since = ago(300 * S), WAY_WITHDRAW);
 	assert_int_equal(mono_diff(w.hold_until, v.now), 900 * S);

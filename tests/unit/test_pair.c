@@ -214,6 +214,8 @@ late_news_change_nothing(void **unused)
 	pair_answered(&p, PAIR_SMALL, 49000);
 	pair_lost(&p, PAIR_FULL);
 	assert_int_equal(p.phase, PAIR_FAILED);
+	assert_int_equal(p.count[PAIR_SMALL].answered, 9);
+	assert_int_equal(p.count[PAIR_FULL].lost, 0);
 	assert_int_equal(pair_next(&p, at(3100)), PAIR_WAIT);
 }
 
