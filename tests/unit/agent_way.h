@@ -115,6 +115,15 @@ direct(void)
 	see(WAY_BY_TUNNEL, WAY_FIRM_ROUTE);
 }
 
+/* The plan sends it to the hub; the end that starts was waited for. */
+static inline void
+parting(void)
+{
+	direct();
+	want(WAY_BY_HUB);
+	w.part_since = ago(10 * S);
+}
+
 /* Three probes were missed, and the hub answered one sent after the first of them. */
 static inline void
 dead(void)

@@ -152,39 +152,28 @@ leaves_what_is_bad(void **state)
 	    WAY_REST);
 }
 
-/* The plan says hub, and the far end has gone, for so long; does this end start? */
-static void
-part(int64_t ns, int64_t far_ns, bool starts)
-{
-	want(WAY_BY_HUB);
-	w.part_since = ago(ns);
-	w.far_since = far_ns < 0 ? (struct mono){ 0 } : ago(far_ns);
-	w.starts = starts;
-}
-
 static void
 leaves_by_the_plan_without_a_dwell(void **state)
 {
 	(void)state;
-	NEXT(direct, part(0, -1, true), WAY_WITHDRAW);
+	NEXT(parting, NOTHING, WAY_WITHDRAW);
 	assert_int_equal(w.hold_until.ns, 0);
-	NEXT(direct, (part(0, -1, true), v.fresh = false), WAY_REST);
-	NEXT(direct, (part(0, -1, true), v.frozen = true), WAY_REST);
-	NEXT(direct, (part(0, -1, true), v.hub_silent = true), WAY_REST);
-	NEXT(direct, (part(0, -1, true), hub.misses = 3), WAY_REST);
-	NEXT(direct, (part(0, -1, true), hub.good = 0), WAY_REST);
-}
-
-static void
-leaves_after_the_end_that_starts(void **state)
-{
-	(void)state;
-	NEXT(direct, part(9 * S, -1, false), WAY_REST);
-	NEXT(direct, part(10 * S, -1, false), WAY_WITHDRAW);
-	NEXT(direct, part(5 * S, 999 * MS, false), WAY_REST);
-	NEXT(direct, part(5 * S, S, false), WAY_WITHDRAW);
-	/* A way that nobody can ask. */
-	NEXT(direct, (part(0, -1, false), w.by_overlay = false), WAY_WITHDRAW);
+	NEXT(parting, v.fresh = false, WAY_REST);
+	NEXT(parting, v.frozen = true, WAY_REST);
+	NEXT(parting, v.hub_silent = true, WAY_REST);
+	NEXT(parting, hub.misses = 3, WAY_REST);
+	NEXT(parting, hub.good = 0, WAY_REST);
+	NEXT(parting, w.part_since.ns = 0, WAY_REST);
+	/* One end after the other: the one that starts tunnels is first ... */
+	NEXT(parting, w.part_since = v.now, WAY_REST);
+	NEXT(parting, (w.part_since = v.now, w.starts = true), WAY_WITHDRAW);
+	NEXT(parting, (w.part_since = v.now, w.by_overlay = false), WAY_WITHDRAW);
+	/* ... and the other when it sees that, or has waited in vain. */
+	NEXT(parting, (w.part_since = ago(2 * S), w.far_since = ago(1 * S)),
+	    WAY_WITHDRAW);
+	NEXT(parting, (w.part_since = ago(2 * S), w.far_since = ago(900 * MS)),
+	    WAY_REST);
+	NEXT(parting, w.part_since = ago(9 * S), WAY_REST);
 }
 
 static void
@@ -277,7 +266,7 @@ the_far_end_must_answer_by_the_hub_all_the_time(void **state)
 	way_far(&w, true, v.now);
 	assert_int_equal(mono_diff(v.now, w.far_since), S);
 	assert_int_equal(mono_diff(v.now, w.far_at), 0);
-	/* Wished again, routed, or by a plan too old to know: it starts over. */
+	/* Wished again, or by a plan too old to know: it starts over. */
 	for (int row = 0; row < 3; row++) {
 		idle();
 		if (row == 0)
@@ -292,9 +281,20 @@ the_far_end_must_answer_by_the_hub_all_the_time(void **state)
 		assert_int_equal(w.far_since.ns, 0);
 		assert_false(way_asks_far(&w, &v));
 	}
-	direct();
-	w.idle_since = v.now;
-	assert_false(way_asks_far(&w, &v));
+	/* While it is routed, the end that follows asks. */
+	for (int starts = 0; starts < 2; starts++) {
+		direct();
+		want(WAY_BY_HUB);
+		w.starts = starts;
+		w.idle_since = ago(1 * S);
+		way_tick(&w, &v);
+		assert_int_equal(w.idle_since.ns, 0);
+		assert_int_equal(mono_diff(v.now, w.part_since), 0);
+		assert_int_equal(way_asks_far(&w, &v), !starts);
+		want(WAY_BY_TUNNEL);
+		way_tick(&w, &v);
+		assert_int_equal(w.part_since.ns, 0);
+	}
 }
 
 int
@@ -308,7 +308,6 @@ main(void)
 		cmocka_unit_test(leaves_what_is_dead_if_the_hub_answers),
 		cmocka_unit_test(leaves_what_is_bad),
 		cmocka_unit_test(leaves_by_the_plan_without_a_dwell),
-		cmocka_unit_test(leaves_after_the_end_that_starts),
 		cmocka_unit_test(carries_while_the_hub_is_silent),
 		cmocka_unit_test(goes_back_when_the_hub_has_answered_for_a_minute),
 		cmocka_unit_test(takes_away_only_what_the_far_end_has_left),
