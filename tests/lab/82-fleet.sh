@@ -9,11 +9,14 @@
 #	 |  |  |  |                          one, then the others on the word of both its
 #	[hkg] [nrt] [sin] [syd]              ends, under packets on each pair
 #
+# What is typed and what it says is left in session.txt: docs/agent-session.txt is a copy.
+#
 # FLEET=12 for all of the seed's nodes, RATE=100 for so many packets a second each way.
 # Timeout: 1800
 
 . "$(dirname "$0")/lib.sh"
 . "$LAB_DIR/agents.sh"
+. "$LAB_DIR/session.sh"
 
 need meshopt meshopt-prober meshopt-collector meshopt-agent
 : "${RATE:=20}" "${FLEET:=5}"
@@ -31,10 +34,30 @@ agents_key
 lab_net "$DATA/rtt.csv"
 lab_wg
 lab_ready
+began=$(now_ms)
+# Where `meshopt status` looks for what the agent of its node says.
+must mkdir -p "$TMP/run.hkg" /run/meshopt
+must mount --bind "$TMP/run.hkg" /run/meshopt
+cat >"$SESSION" <<-END
+	# From the hub to direct paths, by the daemons alone
+
+	Recorded by tests/lab/82-fleet.sh (make lab S=fleet): ${#NODES[@]} nodes of the example mesh on
+	kernel WireGuard, with the delays of data/edgeproxy/rtt.csv between them. dub is the hub.
+	Each line that was typed begins with the time and the node. Packages start the same
+	daemons as units; here they share one machine, hence the directories of each node, and
+	--changes: all of this is within ten minutes, in which an agent switches two pairs by
+	default. --min-samples 5 is to begin after a minute, and not after five.
+END
+note "Everything between hkg and nrt goes by dub"
+typed hkg "ping -q -c 5 ${ADDR[nrt]} | tail -n 1"
+
+note "A collector, a prober on every node, agents on those that may switch"
 bg collector "$HUB" meshopt-collector --mesh "$MESH" --db "$TMP/collector.db"
 for node in "${NODES[@]}"; do
 	bg "prober-$node" "$node" meshopt-prober --mesh "$MESH"
-	[ "$node" = "$HUB" ] || agent "$node"
+done
+for node in "${NODES[@]:1}"; do
+	agent "$node"
 done
 
 report() {	# report COLUMN NODE: of hkg-NODE: path (3), ms (4)
@@ -50,12 +73,25 @@ figures
 for node in "${FAR[@]}"; do
 	check_near "report: hkg to $node by the hub" "$(report 4 "$node")" "${VIA_HUB[$node]}" 1%
 done
+note "What they have measured, after $((($(now_ms) - began) / 1000)) s"
+typed "$HUB" "meshopt report --mesh mesh.conf --pop hkg"
 
+note "Packets that are numbered, from here on, $RATE a second each way"
 for node in "${FAR[@]}"; do
 	stream_start "to-$node" hkg "$node" "$RATE" 300
 done
+
+note "The three tunnels that help most: signed, and published stage by stage"
 bg publisher "$HUB" meshopt plan --mesh "$MESH" --pop hkg --budget 3 --min-samples 5 --no-relays \
     --publish --every 15s --key "$TMP/plan.key"
+every 1 60 grep -q "^[0-9]* of [0-9]* pairs" "$RES/publisher.log" || die "no plan was published"
+grep -v "^meshopt:" "$RES/publisher.log" | said
+
+note "What the publisher and the agents say of it"
+heard publisher "$HUB" 'published as plan .*: ([1-9]|0 pairs leave the hub, [1-9])'
+for node in "${NODES[@]:1}"; do
+	heard "agent-$node" "$node" 'staged|direct|demoted|refused|now by'
+done
 all_direct() {
 	local node
 	for node in "${FAR[@]}"; do
@@ -64,9 +100,16 @@ all_direct() {
 }
 began=$(now_ms)
 check "three pairs are direct at both ends" every 10 290 all_direct
-echo "# after $((($(now_ms) - began) / 1000)) s"
+took=$((($(now_ms) - began) / 1000))
+echo "# after $took s"
+heard_end
+
+note "Now, $took s after the first plan"
+typed hkg "meshopt status --mesh mesh.conf"
+note "The packets"
 for node in "${FAR[@]}"; do
-	stream_end "to-$node"
+	stream_end "to-$node" >"$TMP/streams"
+	tee -a "$SESSION" <"$TMP/streams"
 	check_eq "stream hkg to $node: lost" "$(stream_get "to-$node" hkg "$node" lost)" 0
 	check_eq "stream $node to hkg: lost" "$(stream_get "to-$node" "$node" hkg lost)" 0
 done
@@ -77,9 +120,26 @@ measured() {
 check "the report says direct" every 10 60 measured
 sleep 20
 measured
-n "$HUB" meshopt report --mesh "$MESH" --pop hkg 2>/dev/null | tee "$RES/report.txt"
+note "The report again, and why"
+typed "$HUB" "meshopt report --mesh mesh.conf --pop hkg"
+typed "$HUB" "meshopt why hkg nrt --mesh mesh.conf --budget 3"
 for node in "${FAR[@]}"; do
 	check_near "report: hkg to $node direct" "$(report 4 "$node")" "${DIRECT[$node]}" 2
 done
+
+told() { check "the session has: $1" grep -Eq -- "$1" "$SESSION"; }
+told '^pair +path +now ms'
+told "$HUB: published as plan [0-9]+: 1 pairs? leave"
+for node in "${FAR[@]}"; do
+	told "hkg: $node: direct: direct, .* permanent after three good rounds"
+	told "$node: hkg: direct: direct, .* permanent after three good rounds"
+	told "^hkg-$node +hub +${VIA_HUB[$node]}"
+	told "^hkg-$node +direct +${DIRECT[$node]}"
+	told "^stream from=hkg to=$node .* lost=0"
+done
+told '^hkg-nrt: direct, 49'
+check_le "its lines" "$(wc -l <"$SESSION")" 150
+check_le "its longest line" "$(wc -L <"$SESSION")" 106
+check_eq "it names no folder of this machine" "$(grep -c "/tmp/\|$TOP" "$SESSION")" 0
 cp "$TMP/run.hkg/agent.json" "$RES/"
 finish

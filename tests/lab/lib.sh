@@ -41,7 +41,8 @@
 #
 # Work
 #   n NODE CMD...                 runs CMD in a node's namespace
-#   bg ID NODE CMD...             the same in the background, output to $RES/ID.log
+#   bg ID NODE CMD...             the same in the background, output to $RES/ID.log, and
+#                                 into the record of session.sh where that is sourced
 #   stop ID [SIGNAL]              ends it and returns its exit status; TERM by default
 #   join ID                       waits for its own end and returns its exit status
 #   ping_ms NODE ADDRESS [COUNT]  prints the mean RTT of the system's ping, - if none
@@ -389,6 +390,7 @@ path_set() {
 bg() {
 	local id=$1 node=$2
 	shift 2
+	[ -z "${SESSION-}" ] || typing "$node" "$* &"
 	ip netns exec "$node" "$@" </dev/null >"$RES/$id.log" 2>&1 &
 	lab_pid[$id]=$!
 }
