@@ -70,6 +70,23 @@ watch_peer(struct keeper *k, uint32_t node, const struct scene_node *s)
 		theirs(k, node, "the endpoint of its peer was set");
 }
 
+/* Somebody's route to just what ours is to, and the kernel prefers it. */
+static bool
+is_overruled(const struct keeper *k, uint32_t node)
+{
+	const struct mesh_node *w = keeper_who(k, node);
+
+	for (size_t i = 0; i < k->state.n_routes; i++) {
+		const struct kernel_route *route = &k->state.routes[i];
+
+		if (scene_among(w->prefixes, w->n_prefixes, &route->dst) &&
+		    route->metric < KERNEL_ROUTE_METRIC &&
+		    !state_ours(&k->state, route) && !state_leased(&k->state, route))
+			return true;
+	}
+	return false;
+}
+
 /* Of a node that is not its operator's: what its routes tell. */
 static void
 watch_routes(struct keeper *k, uint32_t node, const struct scene_node *s, bool flushed)
@@ -80,6 +97,9 @@ watch_routes(struct keeper *k, uint32_t node, const struct scene_node *s, bool f
 		return;
 	if (b->stage == BOOK_DIRECT && !s->committed && !flushed)
 		theirs(k, node, "a route to it was deleted");
+	else if (s->path == NETD_DIRECT && is_overruled(k, node))
+		theirs(k, node,
+		    "another route to it is preferred to ours: ip route show");
 	else if (b->stage == BOOK_LEASED && s->path == NETD_HUB) {
 		b->withdrawn = k->now.mono;
 		b->stage = BOOK_STAGED;

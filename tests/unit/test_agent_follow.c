@@ -228,7 +228,6 @@ the_key_is_changed(void **state)
 	struct err err;
 
 	(void)state;
-	unlink_plan(); /* of the test before */
 	assert_int_equal(follow_load(&f, mesh, dir, &err), 0);
 	assert_int_equal(take(4000000000u, ROUTE("n1", "n2"), &err), FOLLOW_NEW);
 	/* Read again with the same key, the plan file gone: what was followed counts.

@@ -95,6 +95,34 @@ all_that_may_be_adopted_is(void **unused)
 }
 
 static void
+another_route_is_told(void **unused)
+{
+	uint64_t before;
+
+	(void)unused;
+	promote(SIN);
+	promote(SYD);
+	fake_add_route("10.50.4.3/32", FAKE_HUB_IFINDEX, RTPROT_BOOT);
+	fake.routes[fake.n_routes - 1].metric = KERNEL_ROUTE_METRIC + 1;
+	netd_wait(20); /* ours goes first */
+	assert_int_equal(netd_state(), 0);
+	assert_int_equal(w.node[SYD].flags, 0);
+	fake.routes[fake.n_routes - 1].metric = 0;
+	before = fake_changes();
+	netd_wait(20);
+	assert_int_equal(netd_state(), 0);
+	assert_int_equal(w.node[SYD].flags, NETD_OPERATOR);
+	assert_non_null(strstr(w.node[SYD].foreign, "ip route show"));
+	assert_int_equal(w.node[SIN].flags, 0);
+	assert_int_equal(fake_changes(), before);
+	fake_drop_route(fake.n_routes - 1);
+	assert_int_equal(netd_ask(NETD_ADOPT, NETD_NONE, NETD_NONE), 0);
+	netd_wait(20);
+	assert_int_equal(path(SYD), NETD_DIRECT);
+	assert_int_equal(w.node[SYD].flags, 0);
+}
+
+static void
 roaming_is_no_operator(void **unused)
 {
 	struct kernel_peer *p;
@@ -403,6 +431,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		T(what_an_operator_changes_is_theirs),
+		T(another_route_is_told),
 		T(a_node_has_another_key),
 		T(a_strangers_peer_is_left),
 		T(all_that_may_be_adopted_is),
