@@ -59,6 +59,7 @@ asker_send(struct asker *a, const struct core_ask *ask)
 		[CORE_COMMIT] = NETD_COMMIT,
 		[CORE_WITHDRAW] = NETD_WITHDRAW,
 		[CORE_UNSTAGE] = NETD_UNSTAGE,
+		[CORE_ADOPT] = NETD_ADOPT,
 		[CORE_REFLECT] = NETD_REFLECT,
 	};
 	bool by_relay = ask->via != SIZE_MAX;

@@ -28,6 +28,7 @@ enum core_verb {
 	CORE_COMMIT,
 	CORE_WITHDRAW,
 	CORE_UNSTAGE,
+	CORE_ADOPT,  /* what operators changed is the plan's again */
 	CORE_REFLECT /* the hub sees where a node behind NAT is */
 };
 

@@ -28,7 +28,7 @@ struct loop {
 	ev_timer tick, second;
 	ev_io netd, probes[PINGER_FDS];
 	size_t n_probes;
-	ev_signal term, interrupt, hup;
+	ev_signal term, interrupt, hup, usr1;
 };
 
 static void
@@ -126,6 +126,17 @@ on_hup(struct ev_loop *ev, ev_signal *w, int revents)
 	turn(l);
 }
 
+static void
+on_usr1(struct ev_loop *ev, ev_signal *w, int revents)
+{
+	struct loop *l = w->data;
+
+	(void)ev;
+	(void)revents;
+	work_adopt(l->work);
+	turn(l);
+}
+
 static bool
 on_plan(const void *bytes, size_t len, void *ctx)
 {
@@ -173,6 +184,7 @@ watch(struct loop *l)
 	watch_signal(l, &l->term, SIGTERM, on_stop);
 	watch_signal(l, &l->interrupt, SIGINT, on_stop);
 	watch_signal(l, &l->hup, SIGHUP, on_hup);
+	watch_signal(l, &l->usr1, SIGUSR1, on_usr1);
 }
 
 int
@@ -220,6 +232,7 @@ loop_free(struct loop *l)
 	ev_signal_stop(l->ev, &l->term);
 	ev_signal_stop(l->ev, &l->interrupt);
 	ev_signal_stop(l->ev, &l->hup);
+	ev_signal_stop(l->ev, &l->usr1);
 	ev_loop_destroy(l->ev);
 	work_free(l->work);
 	free(l);

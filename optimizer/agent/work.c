@@ -31,6 +31,7 @@ struct work {
 	struct mono fresh_until, greet_at, look_at;
 	struct wall started;
 	bool ready, reload;
+	bool adopt, adopting; /* to be asked of netd; asked */
 };
 
 /* --- what happened --- */
@@ -47,8 +48,11 @@ log_event(const struct work *w, const struct core_event *e)
 	}
 	name = w->opts.mesh->nodes[e->node].name;
 	event_json_path(w->opts.mesh, e->path, e->via, path);
-	if (e->kind == CORE_FAULT || e->kind == CORE_REFUSED ||
-	    e->kind == CORE_OPERATOR)
+	if (e->kind == CORE_OPERATOR)
+		log_warnx("%s: %s: it is left alone, by %s, until you say: systemctl "
+			  "kill -s USR1 meshopt-agent",
+		    name, e->text, path);
+	else if (e->kind == CORE_FAULT || e->kind == CORE_REFUSED)
 		log_warnx("%s; now by %s", e->text, path);
 	else if (e->rtt_us >= 0)
 		log_info("%s: %s: %s, %.1f ms: %s", name, kind, path,
@@ -191,10 +195,27 @@ ask_netd(struct work *w, struct mono now)
 	if (!w->asker.greeted) {
 		if (now.ns >= w->greet_at.ns)
 			rc = asker_greet(&w->asker);
-	} else if (core_ask(w->core, &ask, now)) {
+	} else if (w->adopt && !w->asker.client.waiting) {
+		w->adopt = false;
+		w->adopting = true;
+		ask = (struct core_ask){ .verb = CORE_ADOPT,
+			.node = NETD_NONE,
+			.via = SIZE_MAX };
+		rc = asker_send(&w->asker, &ask);
+	} else if (!w->adopting && core_ask(w->core, &ask, now)) {
 		rc = asker_send(&w->asker, &ask);
 	}
 	return rc;
+}
+
+static void
+adopted(struct work *w, int rc, const char *text)
+{
+	w->adopting = false;
+	if (rc == 0)
+		log_info("what was changed by hand is the plan's again");
+	else
+		log_warnx("not given back: %s", text[0] ? text : strerror(-rc));
 }
 
 static void
@@ -216,7 +237,10 @@ on_news(struct work *w, int news, int rc, const char *text)
 		core_told(w->core, 0, "", now);
 		break;
 	case ASKER_TOLD:
-		core_told(w->core, rc, text, now);
+		if (w->adopting)
+			adopted(w, rc, text);
+		else
+			core_told(w->core, rc, text, now);
 		break;
 	default:
 		break;
@@ -289,6 +313,12 @@ void
 work_reload(struct work *w)
 {
 	w->reload = true;
+}
+
+void
+work_adopt(struct work *w)
+{
+	w->adopt = true;
 }
 
 /* --- */

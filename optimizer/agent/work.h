@@ -44,6 +44,9 @@ bool work_plan(struct work *w, const void *bytes, size_t len);
 /* Read the mesh file again, as soon as that can be. */
 void work_reload(struct work *w);
 
+/* What operators changed by hand is the plan's again. */
+void work_adopt(struct work *w);
+
 /* netd has answered, so that this node is looked after. */
 bool work_is_ready(const struct work *w);
 
