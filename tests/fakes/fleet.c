@@ -388,6 +388,7 @@ obey(struct fleet *f, size_t i)
 		f->node[i].changes--; /* touches no pair */
 		t->there = true;
 		break;
+	case CORE_ADOPT: /* asked for by hand, and by no core */
 	case CORE_LOOK:
 		break;
 	}
