@@ -15,7 +15,7 @@ mkdir -p "$out/obj"
 netd='test_netd_policy test_netd test_netd_watch test_netd_kill test_netd_fail test_netd_found
 	test_netd_machine test_netd_place test_nl_names test_nl_place'
 agent='test_agent_way test_agent_watch test_agent_live test_agent_guard test_agent_follow
-	test_agent_nat test_agent_turn test_pair test_agent_core test_agent_model'
+	test_agent_nat test_agent_turn test_agent_dwell test_pair test_agent_core test_agent_model'
 publisher='test_stage'
 libs="$(pkg-config --libs libmnl libsodium jansson) -lm"
 pattern=${1-} all=0
@@ -198,7 +198,7 @@ tests=$agent
 guard=optimizer/agent/guard.c order=optimizer/agent/order.c follow=optimizer/agent/follow.c
 edit "agent: any signature" common/signed.c 's/crypto_sign_final_verify\(.*\) != 0/0/'
 edit "agent: no key is any key" $follow 's/wgkey_is_zero\(&mesh->plan_key\)/0/'
-edit "agent: the guards' verdict is not heard" $follow 's/^\t    GUARD_REFUSE\) \{/\t    (enum guard_verdict)9) {/'
+edit "agent: the guards' verdict is not heard" $follow 's/is_forced\(f, order.epoch\), err\) == GUARD_REFUSE\)/is_forced(f, order.epoch), err) == (enum guard_verdict)9)/'
 edit "agent: any epoch is forced" $follow 's/ \&\& allowed == epoch;/;/'
 edit "agent: force lifts the epoch, too" $guard 's/if \(past->order \&\& order->epoch/if (!forced \&\& past->order \&\& order->epoch/'
 edit "agent: force lifts nothing" $guard 's/past->order \&\& !forced \&\&/past->order \&\&/'
@@ -245,6 +245,7 @@ edit "order: a relay behind a relay" $order 's/ \|\| legs\[i\]->path != WAY_BY_T
 edit "order: a pair twice" $order 's/if \(i > 0 \&\& by_ends\(p - 1, p\) == 0\)/if (0)/'
 edit "order: any number of tunnels" $order 's/\+\+tunnels\[p->a\] > ORDER_DIRECT_MAX \|\|/0 ||/'
 edit "order: any number of tunnels of the other end" $order 's/\+\+tunnels\[p->b\] > ORDER_DIRECT_MAX/0/'
+edit "agent: a plan that does not fit is the one that we have" $follow 's/if \(f->has \&\& !f->unfit \&\&/if (f->has \&\&/'
 
 # --- the agent: what it does with a pair ---
 
@@ -291,7 +292,7 @@ edit "way: a failed round changes nothing" $way 's/return w->seen.route == WAY_L
 edit "way: a fault brings no dwell" $way '/^must_leave/,/^}/s/hold\(w, v\);//'
 edit "way: a plan brings a dwell" $way 's/^\treturn !way_core_wished\(w\) \&\& v->fresh/\thold(w, v);\n&/'
 edit "way: leaves by an old plan" $way 's/return !way_core_wished\(w\) \&\& v->fresh \&\&/return !way_core_wished(w) \&\&/'
-edit "way: leaves by the plan though frozen" $way 's/ \&\& v->fresh \&\& !v->frozen \&\&$/ \&\& v->fresh \&\&/'
+edit "way: leaves by the plan though frozen" $way 's/ \&\& v->fresh \&\& !v->frozen \&\& may_part/ \&\& v->fresh \&\& may_part/'
 edit "way: both ends go back at once" $way 's/ \&\& may_part\(w, v\) \&\&$/ \&\&/'
 edit "way: the end that follows waits for ever" $way 's/mono_diff\(v->now, w->part_since\) >= WAY_PART_MAX_NS \|\|/0 ||/'
 edit "way: the end that follows saw the other a moment ago" $way 's/mono_diff\(v->now, w->far_since\) >= WAY_PART_NS\)/1)/'
@@ -361,6 +362,16 @@ edit "probe: the hub is not asked at the same moment" $probe 's/beats\(c, hub_pa
 edit "probe: the far end's answer by any way" $probe 's/way_far\(w, by_hub, c->now\);/way_far(w, true, c->now);/'
 edit "probe: answers to probes of before a reload" $probe 's/return c->has_sent \&\& seq >= c->first_seq;/return true;/'
 edit "probe: acceptance is asked by the routes" $probe 's/\.pinned = core_state_is_way\(c, i\) \&\& kind != CORE_FAR,/.pinned = core_state_is_way(c, i) \&\& kind < CORE_ACCEPT,/'
+dwell=optimizer/agent/dwell.c
+edit "dwell: a restart forgets it" $dwell 's/if \(i != SIZE_MAX \&\& until.ns > now.ns\)/if (0)/'
+edit "dwell: a reboot forgets it" $dwell 's/same_boot = line\[0\] \&\& strcmp\(line, d->boot\) == 0;/same_boot = true;/'
+edit "dwell: an unknown boot is this one" $dwell 's/same_boot = line\[0\] \&\& /same_boot = /'
+edit "dwell: longer than any" $dwell 's/if \(same_boot \&\& \(int64_t\)value \* NS_PER_MS < most.ns\)/if (same_boot)/'
+edit "dwell: damage is believed" $dwell 's/if \(strcmp\(text \+ len, crc\) != 0\)/if (0)/'
+edit "dwell: damage is no dwell" $dwell 's/core_hold\(core, i, mono_add\(now, WAY_HOLD_NS\)\);/;/'
+edit "dwell: is not written" $dwell 's/^\t\tchanged = true;/\t\tchanged = false;/'
+edit "dwell: is written at each look" $dwell 's/ \|\| mono_diff\(until, d->kept\[i\]\) < SLACK_NS\)/)/'
+edit "dwell: a full disk is not tried again" $dwell 's/d->said != 0 \&\& now.ns >= d->retry_at.ns/false/'
 edit "nat: both ends of a pair start" optimizer/agent/core_nat.c 's/w->starts = mesh_initiator.*/w->starts = true;/'
 edit "nat: the hub tells of a moving endpoint all the time" optimizer/agent/core_nat.c 's/if \(w->told.family \&\& mono_diff\(c->now, w->punched\) < TELL_NS\)/if (0)/'
 edit "nat: reflectors though frozen" optimizer/agent/core_nat.c 's/if \(c->self.frozen \|\| now.ns/if (now.ns/'

@@ -37,13 +37,6 @@ core_new(const struct core_opts *opts, struct mono now)
 }
 
 void
-core_full_bytes(struct core *c, size_t payload)
-{
-	for (size_t i = 0; i < c->n; i++)
-		c->ways[i].full_bytes = payload;
-}
-
-void
 core_free(struct core *c)
 {
 	if (!c)
@@ -122,6 +115,12 @@ core_want(struct core *c, const struct way_wish *wishes, struct mono fresh_until
 		if (core_state_is_way(c, i))
 			way_want(&c->ways[i], &wishes[i], now);
 	}
+}
+
+void
+core_hold(struct core *c, size_t node, struct mono until)
+{
+	c->ways[node].hold_until = until;
 }
 
 static void

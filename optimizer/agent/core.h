@@ -110,6 +110,9 @@ void core_free(struct core *c);
 void core_want(struct core *c, const struct way_wish *wishes, struct mono fresh_until,
     struct mono now);
 
+/* Of an agent before this one: nothing is begun with this node until then. */
+void core_hold(struct core *c, size_t node, struct mono until);
+
 /* The answer to CORE_LOOK: one a node of the roster. */
 void core_saw(struct core *c, const struct way_seen *seen, const struct core_self *self,
     struct mono now);

@@ -9,6 +9,13 @@
 #define BEAT_KINDS 3	      /* of probes on a beat */
 #define UNSENT_SEQ UINT64_MAX /* of a probe that could not leave */
 
+void
+core_full_bytes(struct core *c, size_t payload)
+{
+	for (size_t i = 0; i < c->n; i++)
+		c->ways[i].full_bytes = payload;
+}
+
 static bool
 beats(const struct core *c, enum way_pace pace)
 {

@@ -2,26 +2,16 @@
 #include "optimizer/agent/follow.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "common/crc32c.h"
 #include "common/mem.h"
 #include "common/num.h"
 #include "common/signed.h"
+#include "optimizer/agent/keep.h"
 #include "optimizer/decide/plan_json.h"
-
-#define PATH_MAX_BYTES 4096
-
-static void
-path_of(const char *dir, const char *name, char path[PATH_MAX_BYTES])
-{
-	(void)snprintf(path, PATH_MAX_BYTES, "%s/%s", dir, name); /* opens or fails */
-}
 
 /*
  * From the bytes of an envelope to what it asks for.  If that does not fit the roster,
@@ -55,109 +45,20 @@ open_order(const struct mesh *mesh, const void *bytes, size_t len, struct order 
 }
 
 static int
-read_all(int fd, uint8_t *buf, size_t len)
-{
-	for (size_t at = 0; at < len;) {
-		ssize_t n = read(fd, buf + at, len - at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		at += (size_t)n;
-	}
-	return 0;
-}
-
-/* *out is for free(). */
-static int
-read_file(const char *path, uint8_t **out, size_t *len, struct wall *written)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), rc = 0;
-	struct stat st;
-
-	*out = NULL;
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) < 0)
-		rc = -errno;
-	else if (!S_ISREG(st.st_mode) || st.st_size <= 0 ||
-		 st.st_size > SIGNED_BYTES_MAX)
-		rc = -EINVAL;
-	if (rc == 0) {
-		*len = (size_t)st.st_size;
-		written->ns = st.st_mtim.tv_sec * NS_PER_S + st.st_mtim.tv_nsec;
-		*out = mem_alloc(*len);
-		rc = read_all(fd, *out, *len);
-	}
-	(void)close(fd); /* only read */
-	if (rc < 0) {
-		free(*out);
-		*out = NULL;
-	}
-	return rc;
-}
-
-static int
-write_synced(int fd, const uint8_t *buf, size_t len)
-{
-	for (size_t at = 0; at < len;) {
-		ssize_t n = write(fd, buf + at, len - at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		at += (size_t)n;
-	}
-	return fsync(fd) < 0 ? -errno : 0;
-}
-
-/* The old one or the new one, whatever happens: rename(2), and both ends synced. */
-static int
-write_file(const char *dir, const char *name, const void *bytes, size_t len)
-{
-	char path[PATH_MAX_BYTES], temp[PATH_MAX_BYTES + 8];
-	int fd, rc;
-
-	path_of(dir, name, path);
-	(void)snprintf(temp, sizeof(temp), "%s.new", path); /* fits */
-	fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (fd < 0)
-		return -errno;
-	rc = write_synced(fd, bytes, len);
-	if (close(fd) < 0 && rc == 0)
-		rc = -errno;
-	if (rc == 0 && rename(temp, path) < 0)
-		rc = -errno;
-	if (rc < 0) {
-		(void)unlink(temp); /* it may not be there */
-		return rc;
-	}
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	rc = fsync(fd) < 0 ? -errno : 0;
-	(void)close(fd); /* only read */
-	return rc;
-}
-
-static int
 load(struct follow *f, struct err *err)
 {
-	char path[PATH_MAX_BYTES];
 	struct order order;
 	struct wall written;
 	uint8_t *bytes = NULL;
 	size_t len;
 	int rc;
 
-	path_of(f->dir, FOLLOW_FILE, path);
-	rc = read_file(path, &bytes, &len, &written);
+	rc = keep_read(f->dir, FOLLOW_FILE, &bytes, &len, &written);
 	if (rc == -ENOENT)
 		return 0;
 	if (rc < 0)
-		return err_code(err, -rc, "%s: %s", path, strerror(-rc));
+		return err_code(err, -rc, "%s/" FOLLOW_FILE ": %s", f->dir,
+		    strerror(-rc));
 	rc = open_order(f->mesh, bytes, len, &order, err);
 	if (order.epoch) {
 		order_fini(&f->order);
@@ -206,15 +107,14 @@ follow_fini(struct follow *f)
 static bool
 is_forced(const struct follow *f, uint64_t epoch)
 {
-	char path[PATH_MAX_BYTES], text[32] = "";
+	char text[32] = "";
 	uint8_t *bytes = NULL;
 	struct wall written;
 	uint64_t allowed;
 	size_t len;
 	bool yes;
 
-	path_of(f->dir, FOLLOW_FORCE, path);
-	if (read_file(path, &bytes, &len, &written) < 0)
+	if (keep_read(f->dir, FOLLOW_FORCE, &bytes, &len, &written) < 0)
 		return false;
 	if (len > 0 && len < sizeof(text))
 		memcpy(text, bytes, len - (bytes[len - 1] == '\n'));
@@ -242,7 +142,7 @@ follow_take(struct follow *f, const void *bytes, size_t len, struct wall now,
 		order_fini(&order);
 		return FOLLOW_REFUSED;
 	}
-	rc = write_file(f->dir, FOLLOW_FILE, bytes, len);
+	rc = keep_write(f->dir, FOLLOW_FILE, bytes, len);
 	if (rc < 0) {
 		(void)err_code(err, -rc, "plan: epoch %llu: %s: %s",
 		    (unsigned long long)order.epoch, f->dir, strerror(-rc));
@@ -263,7 +163,7 @@ follow_force(const char *dir, uint64_t epoch, struct err *err)
 {
 	char text[32];
 	int len = snprintf(text, sizeof(text), "%llu\n", (unsigned long long)epoch);
-	int rc = write_file(dir, FOLLOW_FORCE, text, (size_t)len);
+	int rc = keep_write(dir, FOLLOW_FORCE, text, (size_t)len);
 
 	return rc < 0 ? err_code(err, -rc, "%s: %s", dir, strerror(-rc)) : 0;
 }

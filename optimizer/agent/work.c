@@ -12,6 +12,7 @@
 #include "common/mem.h"
 #include "optimizer/agent/aim.h"
 #include "optimizer/agent/asker.h"
+#include "optimizer/agent/dwell.h"
 #include "optimizer/agent/named.h"
 #include "optimizer/agent/punch.h"
 #include "optimizer/agent/roster.h"
@@ -25,6 +26,7 @@ struct work {
 	struct asker asker;
 	struct aim aim;
 	struct follow follow;
+	struct dwell dwell;
 	struct names *names; /* endpoints that are DNS names */
 	struct event_json *events;
 	struct err plan_text; /* why the newest plan is not followed */
@@ -280,6 +282,7 @@ adopt(struct work *w, struct mesh *mesh, size_t self)
 	core_free(w->core);
 	w->core = core_new(&(struct core_opts){ mesh, self, w->aim.full_bytes },
 	    clock_mono());
+	dwell_restore(&w->dwell, mesh, w->core, clock_mono());
 	asker_fini(&w->asker);
 	asker_init(&w->asker, w->opts.netd_fd, mesh);
 	event_json_mesh(w->events, mesh);
@@ -339,6 +342,9 @@ work_turn(struct work *w, struct mono *wake)
 	send_probes(w, now);
 	punch(w, now);
 	rc = ask_netd(w, now);
+	/* Withdraw first, all of them; the disk may take its time. */
+	if (!w->asker.client.waiting)
+		dwell_keep(&w->dwell, w->opts.mesh, w->core, now);
 	pass_events(w);
 	*wake = core_wake(w->core);
 	return rc < 0 ? lost(rc) : 0;
@@ -359,6 +365,8 @@ work_new(const struct work_opts *opts)
 	w->core =
 	    core_new(&(struct core_opts){ opts->mesh, opts->self, w->aim.full_bytes },
 		clock_mono());
+	dwell_init(&w->dwell, opts->state_dir);
+	dwell_restore(&w->dwell, opts->mesh, w->core, clock_mono());
 	(void)!getrandom(&boot, sizeof(boot), 0); /* cannot fail for 8 bytes */
 	w->events = event_json_new(opts->mesh, boot);
 	if (follow_load(&w->follow, opts->mesh, opts->state_dir, &err) < 0)
@@ -378,6 +386,7 @@ work_free(struct work *w)
 	event_json_free(w->events);
 	names_free(w->names);
 	follow_fini(&w->follow);
+	dwell_fini(&w->dwell);
 	core_free(w->core);
 	asker_fini(&w->asker);
 	mesh_free(w->opts.mesh);

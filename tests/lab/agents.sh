@@ -7,6 +7,8 @@
 #   agents_key               a key for plans, its public half in the mesh file
 #   agents_serve             serves $TMP/www on the hub as the collector would
 #   agent NODE               starts it, with directories of its own
+#   agent_dies NODE          kill -9, both halves
+#   agent_forgets NODE       killed and started, and no path dwells any more
 #   plan EPOCH PAIR...       publishes "hkg-nrt=direct:49:492": path, its RTT, the hub's
 #   every STEP LIMIT CMD...  as wait_for; programs that start often cost more than all else
 #   state_of NODE PEER       of its agent.json: hub staged verified leased direct
@@ -33,6 +35,12 @@ agent() {
 agent_dies() {	# agent_dies NODE: kill -9, both halves; what they said is kept
 	cat "$RES/agent-$1.log" >>"$RES/agents-$1.log"
 	stop "agent-$1" KILL 2>/dev/null
+}
+
+agent_forgets() {
+	agent_dies "$1"
+	rm -f "$TMP/state.$1/dwell"
+	agent "$1"
 }
 
 plan() {

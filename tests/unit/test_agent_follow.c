@@ -3,7 +3,8 @@
  * The plan on disk: taken once, there after a restart, never an older one, and a file
  * that is cut or changed anywhere is no plan.
  *
- * links: optimizer/agent/follow.c optimizer/agent/guard.c optimizer/agent/order.c
+ * links: optimizer/agent/follow.c optimizer/agent/keep.c optimizer/agent/guard.c
+ * links: optimizer/agent/order.c
  * links: optimizer/decide/plan.c optimizer/decide/plan_json.c
  */
 #include "optimizer/agent/follow.h"

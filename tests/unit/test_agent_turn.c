@@ -189,6 +189,27 @@ only_a_permanent_tunnel_that_answers_relays(void **state)
 	}
 }
 
+/* It starts, and the plan is not read yet: nothing is known, and nothing is left. */
+static void
+no_plan_is_no_wish(void **state)
+{
+	struct core_ask ask;
+
+	(void)state;
+	begin();
+	core_free(core);
+	core = core_new(&(struct core_opts){ mesh, SELF, 1372 }, now);
+	for (int i = 0; i < 60; i++) {
+		look();
+		beats(5);
+		if (!core_ask(core, &ask, now))
+			continue;
+		assert_int_equal(ask.verb, CORE_LOOK);
+		core_told(core, 0, "", now);
+	}
+	end();
+}
+
 /* A probe proves only the way that it went. */
 static void
 probes_take_the_way_that_they_prove(void **state)
@@ -282,6 +303,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_at_a_time),
 		cmocka_unit_test(what_must_go_goes_first),
+		cmocka_unit_test(no_plan_is_no_wish),
 		cmocka_unit_test(probes_take_the_way_that_they_prove),
 		cmocka_unit_test(the_way_of_an_answer_is_seen),
 		cmocka_unit_test(only_a_permanent_tunnel_that_answers_relays),
