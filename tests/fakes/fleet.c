@@ -388,7 +388,9 @@ obey(struct fleet *f, size_t i)
 		f->node[i].changes--; /* touches no pair */
 		t->there = true;
 		break;
-	case CORE_ADOPT: /* asked for by hand, and by no core */
+	case CORE_ADOPT:
+		t->foreign = false;
+		break;
 	case CORE_LOOK:
 		break;
 	}
