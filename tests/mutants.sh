@@ -13,7 +13,7 @@ out=build/mutants
 rm -rf "$out"
 mkdir -p "$out/obj"
 netd='test_netd_policy test_netd test_netd_watch test_netd_kill test_netd_fail test_netd_found
-	test_netd_machine test_netd_place test_nl_names test_nl_place'
+	test_netd_machine test_netd_place test_netd_place_fail test_nl_names test_nl_place'
 agent='test_agent_way test_agent_watch test_agent_live test_agent_guard test_agent_follow
 	test_agent_nat test_agent_turn test_agent_dwell test_pair test_agent_core test_agent_model'
 publisher='test_stage'

@@ -203,11 +203,11 @@ reload(struct keeper *k, struct err *err)
 	if (!mesh)
 		return -ESTALE;
 	/* The handle of the kernel is for one interface, and is not exchanged. */
-	if (strcmp(mesh->direct_interface, k->mesh->direct_interface) != 0 &&
-	    (mesh->in_place || k->mesh->in_place)) {
+	if (strcmp(mesh->direct_interface, k->mesh->direct_interface) != 0) {
 		mesh_free(mesh);
 		return err_code(err, ESTALE,
-		    "Switching has changed: meshopt panic, then restart meshopt-agent");
+		    "the direct interface is another now: meshopt panic, then restart "
+		    "meshopt-agent");
 	}
 	book_init(&book, mesh, k->book.boot);
 	for (uint32_t i = 0; i < k->mesh->n_nodes; i++) {

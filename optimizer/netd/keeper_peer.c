@@ -267,6 +267,8 @@ keeper_stage(struct keeper *k, const struct netd_request *req, struct err *err)
 	b->via = req->via;
 	rc = keeper_peer_taken(k, to, err);
 	if (rc == 0)
+		rc = claim(k, to, err);
+	if (rc == 0)
 		rc = keeper_begin(k, node, req->verb, err);
 	if (rc < 0) {
 		*b = before;
@@ -275,8 +277,6 @@ keeper_stage(struct keeper *k, const struct netd_request *req, struct err *err)
 	rc = keeper_interface(k, node, err);
 	if (rc == 0)
 		rc = remove_former(k, to, err);
-	if (rc == 0)
-		rc = claim(k, to, err);
 	if (rc == 0)
 		rc = keeper_peer_complete(k, to, req, err);
 	if (rc == 0)

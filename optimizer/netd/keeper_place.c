@@ -120,6 +120,8 @@ keeper_place_settle(struct keeper *k, uint32_t node)
 		b->stage = s.path != NETD_HUB ? BOOK_LEASED
 			   : ours	      ? BOOK_STAGED
 					      : BOOK_HUB;
+	if (s.partial)
+		b->lease_until = k->now.mono; /* before the watch looks at it */
 	/* One that is not right is nobody's until somebody has mended it. */
 	b->peer = ours && (s.partial || scene_right(&k->book, k->self, node, s.own));
 	if (!b->peer)

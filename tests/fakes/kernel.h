@@ -57,6 +57,7 @@ struct fake_kernel {
 	bool half_peers;     /* PEER_SET says yes and takes the first prefix only */
 	bool deaf_routes;    /* ROUTE_ADD likewise */
 	bool deaf_leases;    /* LEASE_SET likewise */
+	bool claims_full;    /* no more peers can be claimed in place */
 	bool rule_wins;	     /* lookups never leave by the direct interface */
 
 	/* what was done */

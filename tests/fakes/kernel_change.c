@@ -173,6 +173,8 @@ kernel_claim(struct kernel *k, const struct wgkey *key)
 {
 	if (wgkey_compare(&k->hub, key) == 0)
 		return -EPERM;
+	if (fake.claims_full)
+		return -ENOSPC;
 	if (barred(k, key)) {
 		assert(k->n_mine < FAKE_MAX);
 		k->mine[k->n_mine++] = *key;

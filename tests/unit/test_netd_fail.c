@@ -15,45 +15,7 @@
  * links: optimizer/apply/preflight.c
  * links: tests/fakes/kernel.c tests/fakes/kernel_change.c
  */
-#include "tests/unit/netd_test.h"
-
-/* What can fail. */
-enum kind { CHANGE, READ, WRITE, SYNC, KINDS };
-
-static unsigned write_fails_in, sync_fails_in;
-
-static ssize_t
-fail_write(int fd, const void *buf, size_t len, off_t at)
-{
-	errno = ENOSPC;
-	return fake_fails(&write_fails_in) ? -1 : pwrite(fd, buf, len, at);
-}
-
-static int
-fail_sync(int fd)
-{
-	(void)fd; /* a file that is read again by the same kernel */
-	errno = EIO;
-	return fake_fails(&sync_fails_in) ? -1 : 0;
-}
-
-static const struct journal_io io = { fail_write, fail_sync };
-
-/* From now on the call after n-1 of its kind fails; never, if n is 0. */
-static void
-break_at(enum kind kind, bool lasting, unsigned n)
-{
-	unsigned *const in[KINDS] = { [CHANGE] = &fake.fail_in,
-		[READ] = &fake.read_fails_in,
-		[WRITE] = &write_fails_in,
-		[SYNC] = &sync_fails_in };
-
-	for (int i = 0; i < KINDS; i++)
-		*in[i] = 0;
-	*in[kind] = n;
-	fake.lasting = lasting;
-	fake.failed = 0;
-}
+#include "tests/unit/netd_fail.h"
 
 /* --- what is not ours --- */
 
@@ -134,7 +96,7 @@ go(const struct arrow *a)
 static void
 live(size_t arrow)
 {
-	w.io = &io;
+	w.io = &fail_io;
 	w.limit = (struct policy_limit){ 64, NS_PER_S };
 	assert_int_equal(netd_restart(), 0);
 	assert_int_equal(netd_hello(), 0);

@@ -169,20 +169,6 @@ no_journal_no_netd(void **unused)
 
 /* --- the mesh file --- */
 
-/* The mesh file is now this one, and the agent says so. */
-static int
-hello_with(const char *text)
-{
-	struct mesh *mesh = netd_mesh(text);
-	struct netd_request req;
-
-	w.mesh_text = text;
-	netd_request_init(&req, NETD_HELLO);
-	req.hash = netd_roster_hash(mesh);
-	mesh_free(mesh);
-	return netd_ask_at(&req);
-}
-
 /* The mesh file with `to` in the place of `from`. */
 static const char *
 edited(const char *from, const char *to)
@@ -253,6 +239,13 @@ a_mesh_file_that_cannot_be_read(void **unused)
 	assert_string_equal(w.reply.text, "mesh.conf: no such file");
 	assert_int_equal(netd_ask(NETD_STAGE, SIN, NETD_NONE), -ESTALE);
 	assert_int_equal(routes_of(RTPROT_MESHOPT), 3); /* as it was */
+	/* The kernel's handle is for one interface. */
+	w.no_mesh = false;
+	assert_int_equal(hello_with(edited("[Node]\nName = dub",
+			     "DirectInterface = wgd9\n[Node]\nName = dub")),
+	    -ESTALE);
+	assert_non_null(strstr(w.reply.text, "the direct interface is another"));
+	assert_int_equal(routes_of(RTPROT_MESHOPT), 3);
 	assert_int_equal(netd_ask(NETD_WITHDRAW, SYD, NETD_NONE), 0);
 	assert_int_equal(routes_of(RTPROT_MESHOPT), 0);
 }
