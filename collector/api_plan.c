@@ -106,10 +106,16 @@ judge(const struct mesh *mesh, struct body *body, struct err *err)
 	return status;
 }
 
+struct loading {
+	struct api *api;
+	bool told; /* that one is left out: there may be as many as are kept */
+};
+
 static int
 load_one(const struct store_plan *stored, void *ctx)
 {
-	struct api *api = ctx;
+	struct loading *loading = ctx;
+	struct api *api = loading->api;
 	struct body body = { .bytes = mem_alloc(stored->len), .len = stored->len };
 	struct err err;
 
@@ -119,8 +125,10 @@ load_one(const struct store_plan *stored, void *ctx)
 		return 1;
 	}
 	/* As after a change of PlanKey. */
-	log_warnx("stored plan of epoch %llu: %s: left out",
-	    (unsigned long long)stored->epoch, err.text);
+	if (!loading->told)
+		log_warnx("stored plan of epoch %llu: %s: left out, as others may be",
+		    (unsigned long long)stored->epoch, err.text);
+	loading->told = true;
 	free(body.bytes);
 	return 0;
 }
@@ -128,7 +136,8 @@ load_one(const struct store_plan *stored, void *ctx)
 int
 api_plan_load(struct api *api, struct store *store, struct err *err)
 {
-	int r = store->ops->scan_plans(store, load_one, api, err);
+	struct loading loading = { .api = api };
+	int r = store->ops->scan_plans(store, load_one, &loading, err);
 
 	return r < 0 ? r : 0;
 }
