@@ -21,8 +21,10 @@
 #define DEFAULT_LIMIT	1000
 /* A node tells of some changes in ten minutes; after a day alone of some hundred. */
 #define EVENTS_MAX 1000
-#define KIND_MAX   32
-#define TEXT_MAX   500
+/* After those, one in so long: nobody's may crowd out what others say. */
+#define EVENTS_EACH (10 * NS_PER_S)
+#define KIND_MAX    32
+#define TEXT_MAX    500
 /* A clock ahead by more than the reports' own limit is a clock to set. */
 #define FUTURE_NS (60 * NS_PER_S)
 
@@ -275,6 +277,18 @@ take_body(const struct api *api, size_t node, struct post *post, struct err *err
 	return 0;
 }
 
+static bool
+too_many(struct node_state *node, size_t n, struct mono now)
+{
+	struct mono full = node->events_full.ns > now.ns ? node->events_full : now;
+
+	full = mono_add(full, (int64_t)n * EVENTS_EACH);
+	if (mono_diff(full, now) > EVENTS_MAX * EVENTS_EACH)
+		return true;
+	node->events_full = full;
+	return false;
+}
+
 void
 api_event_post(struct api *api, struct http_request *request)
 {
@@ -299,6 +313,12 @@ api_event_post(struct api *api, struct http_request *request)
 	if (take_body(api, node, post, &err) < 0) {
 		post_free(post);
 		api_reply_error(request, 400, err.text);
+		return;
+	}
+	if (too_many(&api->nodes[node], post->n, clock_mono())) {
+		post_free(post);
+		api_reply_error(request, 429,
+		    "more events of one node than others may be made to wait for");
 		return;
 	}
 	post->task.run = post_run;

@@ -30,6 +30,8 @@ status_words(unsigned status)
 		return "content too large";
 	case 415:
 		return "unsupported media type";
+	case 429:
+		return "too many requests";
 	case 503:
 		return "service unavailable";
 	default:

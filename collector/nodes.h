@@ -36,6 +36,7 @@ struct node_state {
 	uint64_t spoofed, local_drop; /* sums over the accepted */
 	char reason[NODE_REASON_MAX]; /* why the last one was refused; "" = none was */
 	struct wall refused_at;
+	struct mono events_full; /* when it may tell as many events at once as ever */
 };
 
 /* A report that is new to the store. */

@@ -323,6 +323,17 @@ check "it is there" cmp "$tmp/out" "$tmp/n8"
 check_eq "events too" "$(ask /api/v1/events)" 200
 check_eq "all of them" "$(json 'len(d["events"])')" 3
 
+# One node must not crowd out what others say.
+flood() { # flood FIRST COUNT
+	printf '{"boot":"0123456789abcdef","events":['
+	seq "$1" $(($1 + $2 - 1)) | sed "s|.*|{\"seq\":&,\"at\":$((t0 / 1000)),\"kind\":\"path\",\"text\":\"x\"}|" | paste -sd,
+	printf ']}'
+}
+check_eq "as many as come after a day alone" "$(post_events "$gru" "$(flood 100 990)")" 204
+check_eq "and no more of that node" "$(post_events "$gru" "$(flood 2000 20)")" 429
+has "says so" "$(body)" "more events of one node"
+check_eq "but of others" "$(post_events "$hkg" "$(event 2 path '')")" 204
+
 echo "# metrics"
 t0=$(($(now_ms) - 15000)) # they tell of the last minute
 check_eq "news" "$(send hkg "$hkg" 9 "$t0" "$(row nrt hub 4 0 492000)" "$(row sin hub 5 5)")" 204
