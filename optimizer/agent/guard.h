@@ -4,8 +4,9 @@
  * hands, can ask for nothing but paths that the roster allows (order.h); here is how
  * many of them at a time, how old, and in which order.  Pure.
  *
- * How much may change is a rate: the shares below per ten minutes, so that a node that
- * was away for a day follows what the others followed meanwhile.
+ * The shares below are one plan's, and as much again for each ten minutes since the
+ * last one, so that a node that was away for a day follows what the others followed
+ * meanwhile. How fast paths may be made is netd's to limit.
  */
 #ifndef OPTIMIZER_AGENT_GUARD_H
 #define OPTIMIZER_AGENT_GUARD_H
