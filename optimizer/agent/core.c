@@ -133,7 +133,7 @@ saw_way(struct core *c, size_t i, const struct way_seen *seen, struct mono now)
 	if (way_see(w, seen, now) && !seen->foreign)
 		tell(c, seen->route ? CORE_DIRECT : CORE_FAULT, i,
 		    seen->route ? "netd put its routes back" : w->why.text);
-	/* Whoever made it may not have lived to say so, and stages wait for that. */
+	/* Its maker may have died before it said so, and stages wait for that. */
 	if (first && seen->route == WAY_FIRM_ROUTE && !seen->foreign)
 		tell(c, CORE_DIRECT, i, "as it was before the start");
 	if (seen->foreign && !was_foreign)
@@ -331,6 +331,7 @@ core_told(struct core *c, int rc, const char *text, struct mono now)
 {
 	size_t i = c->asked.node;
 	struct way_view v;
+	struct way *w;
 	struct err why;
 	bool was_leased;
 
@@ -340,19 +341,20 @@ core_told(struct core *c, int rc, const char *text, struct mono now)
 		core_nat_told(c, rc, now);
 	if (c->asked.verb == CORE_LOOK || c->asked.verb == CORE_REFLECT)
 		return;
-	v = core_state_view(c, &c->ways[i], now);
-	why = c->ways[i].why;
-	was_leased = c->ways[i].seen.route != WAY_NO_ROUTE;
-	way_done(&c->ways[i], c->act, rc, text, &v);
-	if (rc == 0)
+	w = &c->ways[i];
+	v = core_state_view(c, w, now);
+	why = w->why;
+	was_leased = w->seen.route != WAY_NO_ROUTE;
+	way_done(w, c->act, rc, text, &v);
+	if (rc == 0) {
 		announce(c, i, c->act, was_leased, why.text);
-	else if (rc != -EBUSY && rc != -EROFS &&
-		 strcmp(why.text, c->ways[i].why.text) != 0)
-		/* To wait is no verdict on the pair. */
-		tell(c, CORE_REFUSED, i, c->ways[i].why.text);
-	/* What was asked may have changed more than we think. */
+	} else if (rc != -EBUSY && rc != -EROFS && /* to wait is no verdict */
+		   strcmp(w->refused.text, w->why.text) != 0) {
+		w->refused = w->why; /* once, if tried each second */
+		tell(c, CORE_REFUSED, i, w->why.text);
+	}
 	if (rc < 0 || c->act == WAY_STAGE)
-		c->next_look = now;
+		c->next_look = now; /* it may have changed more than we think */
 }
 
 struct mono

@@ -330,6 +330,7 @@ way_done(struct way *w, enum way_act act, int rc, const char *text,
 		refused(w, act, rc, text, v);
 		return;
 	}
+	w->refused.text[0] = '\0';
 	switch (act) {
 	case WAY_STAGE:
 		w->seen.staged = w->wish.path;

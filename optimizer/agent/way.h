@@ -141,6 +141,8 @@ struct way {
 	struct mono quiet_since;
 	uint64_t quiet_bytes;
 	struct err why; /* why it is not as wished, or why it left; "" = no reason */
+	struct err
+	    refused; /* what was told of netd's refusals since the last success */
 };
 
 void way_init(struct way *w);

@@ -348,6 +348,8 @@ obey(struct fleet *f, size_t i)
 
 	if (towards && (f->netd_rc || f->node[i].frozen))
 		return f->netd_rc ? f->netd_rc : -EROFS;
+	if (ask->verb == CORE_WITHDRAW && f->withdraw_rc)
+		return f->withdraw_rc;
 	f->node[i].changes++;
 	switch (ask->verb) {
 	case CORE_STAGE:

@@ -69,7 +69,8 @@ struct fleet {
 	size_t a, b;
 	unsigned sent, lost;
 	struct mono next_packet, last_lost, first_lost;
-	int netd_rc; /* what it answers to changes towards direct; 0 = does them */
+	int withdraw_rc; /* the same for routes that are to go */
+	int netd_rc;	 /* what it answers to changes towards direct; 0 = does them */
 };
 
 void fleet_init(struct fleet *f);

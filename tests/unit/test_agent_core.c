@@ -377,6 +377,29 @@ answers_of_another_roster_are_nobodys(void **state)
 	}
 }
 
+/* Two that are tried again each second, by a kernel that refuses. */
+static void
+the_same_refusal_is_told_once(void **state)
+{
+	unsigned told;
+
+	(void)state;
+	make_direct(HKG, NRT);
+	make_direct(HKG, SIN);
+	f.withdraw_rc = -EIO;
+	fleet_cut(&f, HKG, NRT, true);
+	fleet_cut(&f, HKG, SIN, true);
+	told = f.node[HKG].events[CORE_REFUSED];
+	fleet_run(&f, 290 * NS_PER_S);
+	told = f.node[HKG].events[CORE_REFUSED] - told;
+	assert_int_equal(told, 2);
+	assert_int_equal(fleet_state(&f, HKG, NRT), WAY_DIRECT);
+	f.withdraw_rc = 0;
+	fleet_run(&f, 5 * NS_PER_S);
+	assert_int_equal(f.node[HKG].to[NRT].route, WAY_NO_ROUTE);
+	assert_int_equal(f.node[HKG].to[SIN].route, WAY_NO_ROUTE);
+}
+
 /* Leased while the hub was silent, wished since, and no change is left to commit it. */
 static void
 lease_lives_while_its_commit_waits(void **state)
@@ -514,6 +537,7 @@ main(void)
 		TEST(lossy_tunnels_are_not_begun),
 		TEST(refusals_are_waited_out),
 		TEST(answers_of_another_roster_are_nobodys),
+		TEST(the_same_refusal_is_told_once),
 		TEST(lease_lives_while_its_commit_waits),
 		TEST(frozen_nodes_only_withdraw),
 		TEST(operators_are_not_fought),
