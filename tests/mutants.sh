@@ -196,17 +196,20 @@ edit "byte: links and routes" $byte 's/request->nlmsg_type == RTM_NEWADDR \&\&/r
 
 tests=$agent
 guard=optimizer/agent/guard.c order=optimizer/agent/order.c follow=optimizer/agent/follow.c
+keep=optimizer/agent/keep.c
 edit "agent: any signature" common/signed.c 's/crypto_sign_final_verify\(.*\) != 0/0/'
 edit "agent: no key is any key" $follow 's/wgkey_is_zero\(&mesh->plan_key\)/0/'
 edit "agent: the guards' verdict is not heard" $follow 's/is_forced\(f, order.epoch\), err\) == GUARD_REFUSE\)/is_forced(f, order.epoch), err) == (enum guard_verdict)9)/'
 edit "agent: any epoch is forced" $follow 's/ \&\& allowed == epoch;/;/'
 edit "agent: force lifts the epoch, too" $guard 's/if \(past->order \&\& order->epoch/if (!forced \&\& past->order \&\& order->epoch/'
 edit "agent: force lifts nothing" $guard 's/past->order \&\& !forced \&\&/past->order \&\&/'
-edit "agent: acts before the plan is on disk" $follow 's/rc = write_file\(f->dir, FOLLOW_FILE, bytes, len\);/rc = 0;/'
-edit "agent: a plan that cannot be kept is followed" $follow '/rc = write_file\(f->dir, FOLLOW_FILE/,/return FOLLOW_REFUSED/s/if \(rc < 0\)/if (0)/'
-edit "agent: what was written is not synced" $follow 's/return fsync\(fd\) < 0 \? -errno : 0;/return 0;/'
-edit "agent: the new name is not synced" $follow 's/rc = fsync\(fd\) < 0 \? -errno : 0;/rc = 0;/'
-edit "agent: the plan is written over the old one" $follow 's/fd = open\(temp, O_WRONLY/fd = open(path, O_WRONLY/; s/rename\(temp, path\)/0/'
+edit "agent: acts before the plan is on disk" $follow 's/rc = keep_write\(f->dir, FOLLOW_FILE, bytes, len\);/rc = 0;/'
+edit "agent: a plan that cannot be kept is followed" $follow '/rc = keep_write\(f->dir, FOLLOW_FILE/,/return FOLLOW_REFUSED/s/if \(rc < 0\)/if (0)/'
+edit "agent: what was written is not synced" $keep 's/return fsync\(fd\) < 0 \? -errno : 0;/return 0;/'
+edit "agent: the new name is not synced" $keep 's/rc = fsync\(fd\) < 0 \? -errno : 0;/rc = 0;/'
+edit "agent: the plan is written over the old one" $keep 's/fd = open\(temp, O_WRONLY/fd = open(path, O_WRONLY/; s/rename\(temp, path\)/0/'
+edit "agent: what does not fit the roster has no epoch" $follow 's/if \(order.epoch\)/if (rc == 0)/'
+edit "agent: what does not fit the roster limits the next" $follow 's/f->unfit \|\| is_forced/is_forced/'
 edit "agent: a reload forgets the epoch" $follow 's/f->order.epoch > epoch \? f->order.epoch : epoch/f->order.epoch/'
 edit "guard: any epoch" $guard 's/past->order \&\& order->epoch <= past->order->epoch/0/'
 edit "guard: the same epoch again" $guard 's/order->epoch <= past->order->epoch\)/order->epoch < past->order->epoch)/'

@@ -172,13 +172,16 @@ another_roster_forgets_no_epoch(void **state)
 	static const char four[] = ROUTE("n1", "n2") "," ROUTE("n1",
 	    "n3") "," ROUTE("n2", "n3") "," ROUTE("n3", "n4");
 	struct mesh *small = make_mesh(), *all = mesh;
+	uint8_t *bytes;
 	struct err err;
+	size_t len;
 
 	(void)state;
 	small->n_nodes--;
 	assert_int_equal(follow_load(&f, mesh, dir, &err), 0);
 	assert_int_equal(follow_force(dir, 20, &err), 0);
-	assert_int_equal(take(20, two, &err), FOLLOW_NEW);
+	len = make_plan(20, two, &bytes);
+	assert_int_equal(follow_take(&f, bytes, len, clock_wall(), &err), FOLLOW_NEW);
 	for (int row = 0; row < 2; row++) {
 		/* Read again, or started again. */
 		if (row == 0) {
@@ -188,6 +191,10 @@ another_roster_forgets_no_epoch(void **state)
 			assert_true(follow_load(&f, small, dir, &err) < 0);
 		}
 		assert_int_equal(f.order.n, 0);
+		/* Not the one that we have: it is said what is wrong with it. */
+		assert_int_equal(follow_take(&f, bytes, len, clock_wall(), &err),
+		    FOLLOW_REFUSED);
+		assert_non_null(strstr(err.text, "no such node"));
 		assert_int_equal(guard_fresh_ns(&f.order, clock_wall()), 0);
 		assert_int_equal(take(19, ROUTE("n1", "n2"), &err), FOLLOW_REFUSED);
 		assert_non_null(strstr(err.text, "epoch 20 was followed already"));
@@ -198,6 +205,7 @@ another_roster_forgets_no_epoch(void **state)
 	assert_int_equal(take(21, four, &err), FOLLOW_NEW);
 	follow_fini(&f);
 	unlink_plan();
+	free(bytes);
 	small->n_nodes++;
 	mesh_free(small);
 }
