@@ -70,7 +70,10 @@ watch_peer(struct keeper *k, uint32_t node, const struct scene_node *s)
 		theirs(k, node, "the endpoint of its peer was set");
 }
 
-/* Somebody's route to just what ours is to, and the kernel prefers it. */
+/*
+ * Somebody's route to just what ours is to, and the kernel prefers it.  Asked of a path
+ * without a lease, whose route is the kernel's own.
+ */
 static bool
 is_overruled(const struct keeper *k, uint32_t node)
 {
@@ -81,7 +84,7 @@ is_overruled(const struct keeper *k, uint32_t node)
 
 		if (scene_among(w->prefixes, w->n_prefixes, &route->dst) &&
 		    route->metric < KERNEL_ROUTE_METRIC &&
-		    !state_ours(&k->state, route) && !state_leased(&k->state, route))
+		    !state_ours(&k->state, route))
 			return true;
 	}
 	return false;

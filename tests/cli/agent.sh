@@ -25,6 +25,14 @@ start hang --node hkg
 hanging=$agent
 check "an agent starts" wait_for 20 test -s "$TMP/run.hang/agent.json"
 netd=$(pgrep -P "$hanging")
+# holds PID CAPS: in each of its sets, and can get no more
+holds() {
+	[ "$(sed -nE 's/^Cap(Prm|Eff):\s*0*//p' "/proc/$1/status" | tr '\n' ' ')" = "$2 $2 " ] &&
+		[ "$(sed -nE 's/^Cap(Inh|Amb):\s*0*//p' "/proc/$1/status" | tr -d '\n')" = "" ] &&
+		grep -q '^NoNewPrivs:\s*1$' "/proc/$1/status"
+}
+check "the half that speaks HTTP holds no capability" wait_for 20 holds "$hanging" ""
+check "netd holds CAP_NET_ADMIN and no other" wait_for 20 holds "$netd" 1000
 kill -STOP "$netd"
 
 # Two would write to one journal, and take each other for an operator.
