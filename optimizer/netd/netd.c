@@ -31,28 +31,21 @@ enum {
 };
 
 static const struct {
-	const char *name;
 	unsigned takes;
 	uint32_t flags;
 } verbs[NETD_VERBS] = {
-	[NETD_HELLO] = { "hello", HASH, 0 },
-	[NETD_STATE] = { "state", 0, 0 },
-	[NETD_STAGE] = { "stage", NODE | HINT, 0 },
-	[NETD_STAGE_RELAY] = { "stage relay", NODE | VIA, 0 },
-	[NETD_LEASE] = { "lease", NODE | ANY_VIA | SECONDS, NETD_EMERGENCY },
-	[NETD_COMMIT] = { "commit", NODE, 0 },
-	[NETD_WITHDRAW] = { "withdraw", NODE, 0 },
-	[NETD_UNSTAGE] = { "unstage", NODE | ANY_VIA, 0 },
-	[NETD_PANIC] = { "panic", 0, 0 },
-	[NETD_ADOPT] = { "adopt", ANY_NODE, 0 },
-	[NETD_REFLECT] = { "reflect", NODE, 0 },
+	[NETD_HELLO] = { HASH, 0 },
+	[NETD_STATE] = { 0, 0 },
+	[NETD_STAGE] = { NODE | HINT, 0 },
+	[NETD_STAGE_RELAY] = { NODE | VIA, 0 },
+	[NETD_LEASE] = { NODE | ANY_VIA | SECONDS, NETD_EMERGENCY },
+	[NETD_COMMIT] = { NODE, 0 },
+	[NETD_WITHDRAW] = { NODE, 0 },
+	[NETD_UNSTAGE] = { NODE | ANY_VIA, 0 },
+	[NETD_PANIC] = { 0, 0 },
+	[NETD_ADOPT] = { ANY_NODE, 0 },
+	[NETD_REFLECT] = { NODE, 0 },
 };
-
-const char *
-netd_verb_name(enum netd_verb verb)
-{
-	return verb > 0 && verb < NETD_VERBS ? verbs[verb].name : "?";
-}
 
 void
 netd_request_init(struct netd_request *req, enum netd_verb verb)

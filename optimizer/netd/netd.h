@@ -223,8 +223,6 @@ int netd_answer_check(const void *buf, size_t len, size_t n_nodes,
  */
 uint64_t netd_roster_hash(const struct mesh *mesh);
 
-const char *netd_verb_name(enum netd_verb verb);
-
 /* --- the asker's end; fd is its end of the socketpair, and stays the caller's --- */
 
 struct netd_client {
