@@ -76,18 +76,18 @@ done
 note "What they have measured, after $((($(now_ms) - began) / 1000)) s"
 typed "$HUB" "meshopt report --mesh mesh.conf --pop hkg"
 
-note "Packets that are numbered, from here on, $RATE a second each way"
+note "Packets that are counted, from here on: $RATE a second each way, for 300 s"
 for node in "${FAR[@]}"; do
 	stream_start "to-$node" hkg "$node" "$RATE" 300
 done
 
-note "The three tunnels that help most: signed, and published stage by stage"
+note "The three tunnels that help most, signed and published: one, and more when it stands"
 bg publisher "$HUB" meshopt plan --mesh "$MESH" --pop hkg --budget 3 --min-samples 5 --no-relays \
     --publish --every 15s --key "$TMP/plan.key"
 every 1 60 grep -q "^[0-9]* of [0-9]* pairs" "$RES/publisher.log" || die "no plan was published"
 grep -v "^meshopt:" "$RES/publisher.log" | said
 
-note "What the publisher and the agents say of it"
+note "What publisher and agents say of it, an agent of whom, and which path it is then"
 heard publisher "$HUB" 'published as plan .*: ([1-9]|0 pairs leave the hub, [1-9])'
 for node in "${NODES[@]:1}"; do
 	heard "agent-$node" "$node" 'staged|direct|demoted|refused|now by'
