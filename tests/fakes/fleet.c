@@ -100,6 +100,7 @@ fleet_start(struct fleet *f, size_t i)
 	fleet_kill(f, i);
 	f->node[i].core = core_new(&(struct core_opts){ f->mesh, i, 1372 }, f->now);
 	f->node[i].alive = true;
+	f->node[i].wake = f->now;
 }
 
 void
@@ -118,6 +119,7 @@ fleet_wish_one(struct fleet *f, size_t a, size_t b, enum way_path path, size_t v
 				  : f->rtt_us[a][b],
 		.hub_us = f->rtt_us[a][0] + f->rtt_us[0][b] };
 	core_want(f->node[a].core, wishes, mono_add(f->now, FRESH_NS), f->now);
+	f->node[a].wake = f->now;
 }
 
 void
@@ -303,6 +305,7 @@ land(struct fleet *f)
 			k++;
 			continue;
 		}
+		f->node[p->node].wake = f->now;
 		if (p->rtt_us < 0)
 			core_lost(f->node[p->node].core, p->slot, p->seq);
 		else
@@ -484,15 +487,30 @@ next(const struct fleet *f, struct mono end)
 	for (size_t i = 0; i < f->n; i++) {
 		if (!f->node[i].alive)
 			continue;
-		sooner(&t, core_wake(f->node[i].core));
-		if (f->node[i].asked)
-			sooner(&t, f->node[i].answer_at);
+		sooner(&t, f->node[i].wake);
 	}
 	for (size_t k = 0; k < f->n_flights; k++)
 		sooner(&t, f->flight[k].due);
 	if (f->streaming)
 		sooner(&t, f->next_packet);
 	return t.ns <= f->now.ns ? mono_add(f->now, NS_PER_MS) : t;
+}
+
+/* As the agent's loop: when something came, or it is time. */
+static void
+turn(struct fleet *f, size_t i)
+{
+	struct fleet_node *n = &f->node[i];
+
+	if (!n->alive || n->wake.ns > f->now.ns)
+		return;
+	core_tick(n->core, f->now);
+	send_probes(f, i);
+	serve(f, i);
+	hear(f, i);
+	n->wake = core_wake(n->core);
+	if (n->asked)
+		sooner(&n->wake, n->answer_at);
 }
 
 void
@@ -505,13 +523,7 @@ fleet_run(struct fleet *f, int64_t ns)
 		run_leases(f);
 		count_packets(f);
 		land(f);
-		for (size_t i = 0; i < f->n; i++) {
-			if (!f->node[i].alive)
-				continue;
-			core_tick(f->node[i].core, f->now);
-			send_probes(f, i);
-			serve(f, i);
-			hear(f, i);
-		}
+		for (size_t i = 0; i < f->n; i++)
+			turn(f, i);
 	}
 }

@@ -28,7 +28,8 @@ struct fleet_table {
 
 struct fleet_node {
 	struct core *core;
-	bool alive; /* its agent and netd */
+	bool alive;	  /* its agent and netd */
+	struct mono wake; /* of the agent's loop: its turn, unless something comes */
 	bool frozen;
 	struct fleet_table to[FLEET_MAX];
 	/* netd: a request under way, answered a moment later. */
