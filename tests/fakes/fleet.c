@@ -441,16 +441,42 @@ hear(struct fleet *f, size_t i)
 
 /* --- time --- */
 
+static bool
+is_crossed(const struct fleet *f, size_t from, size_t to)
+{
+	const struct fleet_table *x = &f->node[from].to[to], *y = &f->node[to].to[from];
+
+	return x->route && x->staged == WAY_BY_RELAY &&
+	       (y->staged != WAY_BY_RELAY || y->via != x->via);
+}
+
+static void
+count_crossed(struct fleet *f)
+{
+	int64_t ns;
+
+	if (f->crossed++ == 0 || mono_diff(f->now, f->last_crossed) > NS_PER_S)
+		f->first_crossed = f->now;
+	f->last_crossed = f->now;
+	ns = mono_diff(f->now, f->first_crossed);
+	if (ns > f->longest_ns)
+		f->longest_ns = ns;
+}
+
 static void
 count_packets(struct fleet *f)
 {
 	if (!f->streaming || f->now.ns < f->next_packet.ns)
 		return;
 	for (int way = 0; way < 2; way++) {
+		size_t from = way ? f->b : f->a, to = way ? f->a : f->b;
+
 		f->sent++;
-		if (fleet_arrives(f, way ? f->b : f->a, way ? f->a : f->b, NULL))
+		if (fleet_arrives(f, from, to, NULL))
 			continue;
 		f->lost++;
+		if (is_crossed(f, from, to))
+			count_crossed(f);
 		f->last_lost = f->now;
 		if (f->first_lost.ns == 0)
 			f->first_lost = f->now;

@@ -69,6 +69,11 @@ struct fleet {
 	bool streaming;
 	size_t a, b;
 	unsigned sent, lost;
+	/* Of the lost: sent by a relay that the far end has just left, by another plan.
+	 */
+	unsigned crossed;
+	struct mono first_crossed, last_crossed; /* of the present row of them */
+	int64_t longest_ns;
 	struct mono next_packet, last_lost, first_lost;
 	int withdraw_rc; /* the same for routes that are to go */
 	int netd_rc;	 /* what it answers to changes towards direct; 0 = does them */

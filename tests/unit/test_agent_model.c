@@ -3,6 +3,12 @@
  * Agents killed and started at any moment, plans that change at any moment, at both
  * ends independently, over tables and leases: no packet is lost by any of it while the
  * network is well, and when all is left alone the paths become what was wished.
+ *
+ * But one: an end that an older plan moves off a relay may do so in the second in which
+ * the other, by a newer plan, comes back to it, since nothing shows an end that its far
+ * end tests a relay path.  That is seen like any fault, or ends with the lease if its
+ * agent is killed then.
+ *
  * SCHEDULES=100000 in the environment for as many.
  *
  * links: optimizer/agent/core.c optimizer/agent/core_probe.c optimizer/agent/way.c
@@ -24,6 +30,7 @@ enum { DUB, HKG, NRT, SIN };
 
 #define SCHEDULES 300
 #define STEPS	  25
+#define LEASE_NS  (61 * NS_PER_S)
 
 static struct fleet f;
 static struct seed dice;
@@ -103,6 +110,8 @@ nothing_is_lost_by_kills_and_plans(void **state)
 	unsigned long n = given			     ? strtoul(given, NULL, 10)
 			  : getenv("UNDER_VALGRIND") ? 2
 						     : SCHEDULES;
+	uint64_t sent = 0, lost = 0, crossed = 0;
+	int64_t longest_ns = 0;
 
 	(void)state;
 	dice = seed_new("model");
@@ -122,15 +131,26 @@ nothing_is_lost_by_kills_and_plans(void **state)
 			}
 		}
 		leave_alone();
-		if (f.lost)
-			fail_msg("schedule %lu: %u of %u packets lost", s, f.lost,
-			    f.sent);
+		if (f.lost != f.crossed || f.longest_ns > LEASE_NS)
+			fail_msg("schedule %lu: %u of %u packets lost, %u of them to "
+				 "plans that crossed, for %.1f s",
+			    s, f.lost, f.sent, f.crossed,
+			    (double)f.longest_ns / NS_PER_S);
+		sent += f.sent;
+		lost += f.lost;
+		crossed += f.lost > 0;
+		if (f.longest_ns > longest_ns)
+			longest_ns = f.longest_ns;
 		if (!is_as_said())
 			fail_msg("schedule %lu: wished %d, and it is %d and %d", s,
 			    said, way_path(core_way(f.node[NRT].core, SIN)),
 			    way_path(core_way(f.node[SIN].core, NRT)));
 		fleet_fini(&f);
 	}
+	print_message("%lu schedules, %llu packets; %llu lost in %llu of them to plans "
+		      "that crossed, for %.1f s at most\n",
+	    n, (unsigned long long)sent, (unsigned long long)lost,
+	    (unsigned long long)crossed, (double)longest_ns / NS_PER_S);
 }
 
 int
