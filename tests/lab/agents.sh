@@ -6,7 +6,7 @@
 #
 #   agents_key               a key for plans, its public half in the mesh file
 #   agents_serve             serves $TMP/www on the hub as the collector would
-#   agent NODE               starts it, with directories of its own
+#   agent NODE [OPTION...]   starts it, with directories of its own
 #   agent_dies NODE          kill -9, both halves
 #   agent_forgets NODE       killed and started, and no path dwells any more
 #   plan EPOCH PAIR...       publishes "hkg-nrt=direct:49:492": path, its RTT, the hub's
@@ -29,7 +29,7 @@ agents_serve() {
 agent() {
 	mkdir -p "$TMP/state.$1" "$TMP/run.$1"
 	bg "agent-$1" "$1" meshopt-agent --mesh "$MESH" --state "$TMP/state.$1" \
-	    --run "$TMP/run.$1" --freeze "$TMP/freeze.$1" --changes "${CHANGES:-1000/10m}"
+	    --run "$TMP/run.$1" --freeze "$TMP/freeze.$1" --changes "${CHANGES:-1000/10m}" "${@:2}"
 }
 
 agent_dies() {	# agent_dies NODE: kill -9, both halves; what they said is kept

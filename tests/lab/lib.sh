@@ -31,6 +31,7 @@
 #   lab_wg                        hub and spokes on wg0, up last
 #   lab_ready                     waits until every spoke pings the hub
 #   path_set A B RTT [NETEM...]   a new RTT in ms both ways, and e.g. `loss 10%`
+#   path_way A B [NETEM...]       such words for what goes from A to B alone
 #   path_rtt A B                  prints the RTT in force between two nodes, in ms
 #
 # After lab_mesh there are
@@ -48,6 +49,7 @@
 #   ping_ms NODE ADDRESS [COUNT]  prints the mean RTT of the system's ping, - if none
 #   stream_start ID A B RATE SECS UDP both ways between the overlay addresses
 #   stream_end ID                 waits for its end, prints its two lines
+#   stream_stop ID                the same at once: what was sent until now counts
 #   stream_get ID FROM TO KEY     one figure: sent received lost dup reordered gap_ms
 #   wait_for SECS CMD...          polls until CMD succeeds; 1 when the time is over
 #   now_ms                        prints a steady clock in ms
@@ -372,17 +374,21 @@ path_rtt() {
 }
 
 path_set() {
-	local a=$1 b=$2 rtt=$3 from to id delay
+	local a=$1 b=$2 rtt=$3
 	shift 3
 	RTT["$a $b"]=$rtt
 	RTT["$b $a"]=$rtt
-	delay=$(awk -v ms="$rtt" 'BEGIN { printf "%.0fus", ms * 500 }')
-	for from in "$a" "$b"; do
-		[ "$from" = "$a" ] && to=$b || to=$a
-		id=$(printf '%x' $((256 + lab_index[$from])))
-		must tc -n lab-bridge qdisc change dev "port${lab_index[$to]}" parent "1:$id" handle "$id:" \
-		    netem delay "$delay" limit 20000 "$@"
-	done
+	path_way "$a" "$b" "$@"
+	path_way "$b" "$a" "$@"
+}
+
+path_way() {
+	local from=$1 to=$2 id delay
+	shift 2
+	id=$(printf '%x' $((256 + lab_index[$from])))
+	delay=$(awk -v ms="${RTT["$from $to"]}" 'BEGIN { printf "%.0fus", ms * 500 }')
+	must tc -n lab-bridge qdisc change dev "port${lab_index[$to]}" parent "1:$id" handle "$id:" \
+	    netem delay "$delay" limit 20000 "$@"
 }
 
 # --- work ---
@@ -428,6 +434,14 @@ stream_end() {
 			cat "$RES/$id.log"
 		fi
 	done
+}
+
+stream_stop() {
+	local id
+	for id in "${!lab_pid[@]}"; do
+		[[ $id != "$1".* ]] || kill "${lab_pid[$id]}"
+	done
+	stream_end "$1"
 }
 
 stream_get() {

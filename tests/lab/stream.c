@@ -10,16 +10,23 @@
  * everything and heard nothing for GRACE.  Then it prints a line about the direction
  * towards itself; FROM and TO, the names of peer and self, are only for that line:
  *
- *	stream from=hkg to=nrt sent=.. received=.. lost=.. dup=.. reordered=.. gap_ms=..
+ *	stream from=hkg to=nrt sent=.. received=.. lost=.. dup=.. reordered=..
+ *	    depth=.. gap_ms=..			(on one line)
  *
- * The number sent is known without asking: an end always tries RATE x SECONDS times,
- * and a send that fails locally is a packet lost.  So nothing need get through after
- * the last packet.  An end sends hellos until it hears its peer and only then begins,
- * so that no packet meets a closed port; after HELLO_LIMIT it begins all the same.
+ * Reordered are those that arrived after one with a higher number; depth is how far the
+ * worst of them was behind the highest, in packets.  The number sent is known without
+ * asking: an end always tries RATE x SECONDS times, and a send that fails locally is a
+ * packet lost.  So nothing need get through after the last packet.  An end sends hellos
+ * until it hears its peer and only then begins, so that no packet meets a closed port;
+ * after HELLO_LIMIT it begins all the same.
+ *
+ * SIGTERM is an early end: it sends no more and tells its peer how much it has sent. If
+ * none of these words arrive, the rest counts as lost.
  */
 #include <arpa/inet.h>
 #include <err.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -33,21 +40,33 @@
 #define HELLO_EVERY (NS_PER_S / 20)
 #define HELLO_LIMIT (10 * NS_PER_S)
 #define HELLO	    UINT32_MAX
+#define LAST	    (UINT32_MAX - 1)
+#define LASTS	    20 /* one every HELLO_EVERY */
 #define MAGIC	    UINT32_C(0x6d657368)
 #define MAX_PACKETS 100000000.0
 
 struct packet {
 	uint32_t magic; /* strangers are not counted */
 	uint32_t seq;
-	uint32_t total; /* what this end sends in all */
+	uint32_t total; /* what both ends were asked for */
+	uint32_t sent;	/* of LAST: and what this end has sent instead */
 };
 
 struct direction {
-	uint32_t total, received, dup, reordered;
+	uint32_t asked, total, received, dup, reordered, depth;
 	uint32_t next;	   /* one above the highest number seen */
 	int64_t last, gap; /* ns: latest arrival of a new packet, longest silence */
 	bool *seen;	   /* owned; total of them */
 };
+
+static volatile sig_atomic_t early;
+
+static void
+on_term(int signo)
+{
+	(void)signo;
+	early = 1;
+}
 
 static int64_t
 now_ns(void)
@@ -91,10 +110,13 @@ count(struct direction *d, uint32_t seq, int64_t now, double rate)
 		d->gap = silence;
 	d->received++;
 	d->last = now;
-	if (seq < d->next)
-		d->reordered++;
-	else
+	if (seq >= d->next) {
 		d->next = seq + 1;
+		return;
+	}
+	d->reordered++;
+	if (d->next - 1 - seq > d->depth)
+		d->depth = d->next - 1 - seq;
 }
 
 /* Take all that has arrived; true if there was anything from the peer. */
@@ -107,28 +129,49 @@ drain(int fd, struct direction *d, double rate)
 
 	while ((n = recv(fd, &p, sizeof(p), 0)) >= 0) {
 		/* The ends have the same options, which also bounds seen[]. */
-		if (n != sizeof(p) || p.magic != MAGIC || p.total != d->total)
+		if (n != sizeof(p) || p.magic != MAGIC || p.total != d->asked)
 			continue;
 		any = true;
-		if (p.seq < d->total)
+		if (p.seq == LAST && p.sent >= d->next && p.sent <= d->asked)
+			d->total = p.sent;
+		if (p.seq < d->asked)
 			count(d, p.seq, now_ns(), rate);
 	}
 	return any;
+}
+
+/* The end came early: tell the peer, now and then. Returns when to do it again. */
+static int64_t
+say_last(int fd, const struct sockaddr_in *to, struct packet *out, int64_t now)
+{
+	static int64_t due;
+	static int said;
+
+	if (said < LASTS && now >= due) {
+		out->seq = LAST;
+		sendto(fd, out, sizeof(*out), 0, (const struct sockaddr *)to,
+		    sizeof(*to));
+		said++;
+		due = now + HELLO_EVERY;
+	}
+	return said < LASTS ? due : INT64_MAX;
 }
 
 /* The stream itself, both ways, until it is over. */
 static void
 run(int fd, const struct sockaddr_in *to, struct direction *in, double rate)
 {
-	struct packet out = { .magic = MAGIC, .total = in->total };
+	struct packet out = { .magic = MAGIC, .total = in->asked };
 	int64_t now = now_ns(), begin = now, due = now, active = now;
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
 	struct timespec timeout;
-	uint32_t sent = 0;
+	uint32_t sent = 0, end = in->asked;
 	bool started = false;
 
-	while (sent < in->total || now - active < GRACE) {
-		while (sent < in->total && due <= now) {
+	while (sent < end || now - active < GRACE) {
+		if (early && sent < end)
+			end = out.sent = sent;
+		while (sent < end && due <= now) {
 			out.seq = started ? sent : HELLO;
 			sendto(fd, &out, sizeof(out), 0, (const struct sockaddr *)to,
 			    sizeof(*to));
@@ -138,8 +181,14 @@ run(int fd, const struct sockaddr_in *to, struct direction *in, double rate)
 				      : now + HELLO_EVERY;
 			active = now;
 		}
-		due = sent < in->total ? due : active + GRACE;
 		now = now_ns();
+		if (sent == end)
+			due = active + GRACE;
+		if (sent == end && end < in->asked) {
+			int64_t again = say_last(fd, to, &out, now);
+
+			due = again < due ? again : due;
+		}
 		if (due > now) {
 			timeout.tv_sec = (due - now) / NS_PER_S;
 			timeout.tv_nsec = (due - now) % NS_PER_S;
@@ -174,9 +223,10 @@ main(int argc, char *argv[])
 	seconds = atof(argv[5]);
 	if (!(rate * seconds >= 1 && rate * seconds <= MAX_PACKETS))
 		errx(2, "rate x seconds must be 1 to %.0f", MAX_PACKETS);
-	in.total = (uint32_t)(rate * seconds);
+	in.asked = in.total = (uint32_t)(rate * seconds);
 	if ((in.seen = calloc(in.total, sizeof(*in.seen))) == NULL)
 		err(1, "calloc");
+	signal(SIGTERM, on_term);
 	/* Not connected: an ICMP error must neither end the stream nor count in it. */
 	fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
 	if (fd < 0 || bind(fd, (const struct sockaddr *)&local, sizeof(local)) < 0)
@@ -191,9 +241,9 @@ main(int argc, char *argv[])
 	if (tail > in.gap)
 		in.gap = tail;
 	printf("stream from=%s to=%s sent=%u received=%u lost=%u dup=%u reordered=%u "
-	       "gap_ms=%.1f\n",
+	       "depth=%u gap_ms=%.1f\n",
 	    argv[6], argv[7], in.total, in.received, in.total - in.received, in.dup,
-	    in.reordered, (double)in.gap / 1e6);
+	    in.reordered, in.depth, (double)in.gap / 1e6);
 	free(in.seen);
 	return 0;
 }
