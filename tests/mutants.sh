@@ -15,7 +15,8 @@ mkdir -p "$out/obj"
 netd='test_netd_policy test_netd test_netd_watch test_netd_kill test_netd_fail test_netd_found
 	test_netd_machine test_netd_place test_netd_place_fail test_nl_names test_nl_place'
 agent='test_agent_way test_agent_watch test_agent_live test_agent_guard test_agent_follow
-	test_agent_nat test_agent_turn test_agent_dwell test_pair test_agent_core test_agent_model'
+	test_agent_nat test_agent_turn test_agent_dwell test_pair test_agent_core test_agent_model
+	test_agent_place'
 publisher='test_stage'
 libs="$(pkg-config --libs libmnl libsodium jansson) -lm"
 pattern=${1-} all=0
@@ -282,7 +283,7 @@ edit "way: leaves though the hub is silent" $way 's/if \(!hub_answers\(w, v\)\)/
 edit "way: leaves though the hub misses" $way 's/if \(v->hub_silent \|\| v->hub->misses >= LIVE_MISSES\)/if (v->hub_silent)/'
 edit "way: leaves though the hub answered only before" $way 's/: live_answers_since\(v->hub, w->live.first_miss\);/: true;/'
 edit "way: leaves by the plan for a hub never heard" $way 's/\? v->hub->good > 0$/? true/'
-edit "way: does not leave what is silent" $way 's/if \(live_is_silent\(&w->live\)\)/if (0)/'
+edit "way: does not leave what is silent" $way 's/if \(live_is_silent\(&w->live\) /if (0 /'
 edit "way: does not leave what loses" $way 's/if \(live_loss_permille\(\&w->live\) >= most\)/if (0)/'
 edit "way: leaves what loses less" $way 's/int most = .*/int most = WAY_LOSS_NEW;/'
 edit "way: a lease may lose as much as a path" $way 's/int most = .*/int most = WAY_LOSS_PERMILLE;/'
@@ -377,13 +378,30 @@ edit "dwell: is written at each look" $dwell 's/ \|\| mono_diff\(until, d->kept\
 edit "dwell: a full disk is not tried again" $dwell 's/d->said != 0 \&\& now.ns >= d->retry_at.ns/false/'
 edit "nat: both ends of a pair start" optimizer/agent/core_nat.c 's/w->starts = mesh_initiator.*/w->starts = true;/'
 edit "nat: the hub tells of a moving endpoint all the time" optimizer/agent/core_nat.c 's/if \(w->told.family \&\& mono_diff\(c->now, w->punched\) < TELL_NS\)/if (0)/'
-edit "nat: reflectors though frozen" optimizer/agent/core_nat.c 's/if \(c->self.frozen \|\| now.ns/if (now.ns/'
+edit "nat: reflectors though frozen" optimizer/agent/core_nat.c 's/in_place \|\| c->self.frozen \|\|/in_place ||/'
 edit "pair: nine of ten small ones" $pair 's/small->answered < PAIR_PROBES\)/small->answered < PAIR_PROBES - 1)/'
 edit "pair: nine of ten full-size ones" $pair 's/full->answered < PAIR_PROBES\)/full->answered < PAIR_PROBES - 1)/'
 edit "pair: any RTT" $pair 's/limit >= 0 \&\& median > limit\)/0)/'
 edit "pair: no RTT" $pair 's/limit >= 0 \&\& median < 0\)/0)/'
 edit "pair: answers after the verdict" $pair '/^pair_answered/,/^}/s/if \(p->phase != PAIR_STAGED\)/if (0)/'
 edit "pair: a full-size probe that does not fit" $pair 's/^\t\tpair_lost\(p, size\);/\t\tpair_answered(p, size, 1);/'
+
+# --- the agent: in place ---
+
+place=optimizer/agent/way_place.c word=optimizer/agent/core_word.c
+edit "place: who starts moves though the other is not ready" $place 's/return w->heard == WAY_MOVED \|\| \(w->starts.*/return w->heard == WAY_MOVED || w->starts;/'
+edit "place: both start" $place 's/\(w->starts \&\& w->heard == WAY_READY\)/w->heard == WAY_READY/'
+edit "place: nobody follows" $place 's/return w->heard == WAY_MOVED \|\| /return /'
+edit "place: ready without a token" $place 's/ \&\& !v->spent \&\&/ \&\&/'
+edit "place: any number is promised" $word 's/word == WAY_READY \&\& tokens-- == 0/0/'
+edit "place: words are believed for ever" $place 's/ \&\& mono_diff\(now, w->heard_at\) < WAY_WORD_NS;/;/'
+edit "place: nobody goes back with the other" $place 's/^\tif \(w->together\)$/\tif (0)/'
+edit "place: no time to follow" $place 's/mono_diff\(v->now, w->leased_at\) < WAY_FOLLOW_NS;/0;/'
+edit "place: time to follow for ever" $place 's/mono_diff\(v->now, w->leased_at\) < WAY_FOLLOW_NS;/1;/'
+edit "place: one that did not follow is tried again at once" $place 's/w->hold_until = mono_add\(v->now, WAY_HOLD_NS\);//'
+edit "place: the tunnel is probed, not the path" optimizer/agent/core_probe.c 's/bool as_data = .*/bool as_data = false;/'
+edit "place: words keep a peer that should go" $place 's/return way_pace\(w, v\) != WAY_SILENT \&\& /return /'
+edit "place: the end that hears of a plan first waits" $way 's/w->starts \|\| w->in_place \|\|/w->starts ||/'
 
 # --- the publisher's stages ---
 

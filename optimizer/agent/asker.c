@@ -11,7 +11,9 @@
 void
 asker_init(struct asker *a, int fd, const struct mesh *mesh)
 {
-	*a = (struct asker){ .hash = netd_roster_hash(mesh), .n = mesh->n_nodes };
+	*a = (struct asker){ .hash = netd_roster_hash(mesh),
+		.n = mesh->n_nodes,
+		.in_place = mesh->in_place };
 	netd_client_init(&a->client, fd, mesh->n_nodes);
 	a->seen = mem_array(a->n, sizeof(*a->seen));
 	a->heard = mem_array(a->n, sizeof(*a->heard));
@@ -75,7 +77,7 @@ asker_send(struct asker *a, const struct core_ask *ask)
 			    ask->verb == CORE_UNSTAGE))
 		req.via = (uint32_t)ask->via;
 	if (ask->verb == CORE_LEASE) {
-		req.seconds = WAY_LEASE_S;
+		req.seconds = a->in_place ? WAY_PLACE_LEASE_S : WAY_LEASE_S;
 		req.flags = ask->emergency ? NETD_EMERGENCY : 0;
 	}
 	if (ask->verb == CORE_STAGE && !by_relay)
@@ -134,6 +136,7 @@ read_state(struct asker *a)
 				    a->heard[j].handshake_age_ms * NS_PER_MS;
 		}
 	}
+	a->node.tokens = a->self.tokens;
 	a->node.frozen = a->self.flags & NETD_FREEZE_FILE;
 	(void)snprintf(a->node.verdict, sizeof(a->node.verdict), "%s", a->self.verdict);
 }

@@ -19,7 +19,7 @@ struct asker {
 	struct netd_self self;
 	struct core_self node;
 	enum core_verb verb; /* under way, if client.waiting */
-	bool greeting, greeted;
+	bool greeting, greeted, in_place;
 };
 
 /* What a message of netd's means. */

@@ -24,7 +24,6 @@ core_new(const struct core_opts *opts, struct mono now)
 		way_init(w);
 		w->name = mesh->nodes[i].name;
 		wgkey_short(&mesh->nodes[i].key, w->key);
-		w->port = mesh->direct_port;
 		w->full_bytes = opts->full_bytes;
 		w->by_overlay = mesh->nodes[i].address.addr.family == AF_INET;
 		core_nat_init(c, i);
@@ -53,7 +52,8 @@ core_state_view(const struct core *c, const struct way *w, struct mono now)
 		.hub_silent = c->hub_silent,
 		.hub_back = c->hub_back,
 		.fresh = now.ns < c->fresh_until.ns,
-		.frozen = c->self.frozen };
+		.frozen = c->self.frozen,
+		.spent = c->self.tokens == 0 };
 	const struct way *via;
 
 	if (w->wish.path == WAY_BY_RELAY && w->wish.via < c->n) {
@@ -234,7 +234,7 @@ urgency(const struct way *w, enum way_act act)
 	if (act == WAY_WITHDRAW)
 		return 0;
 	if (act == WAY_LEASE)
-		return w->emergency || w->seen.route ? 1 : 4;
+		return w->emergency || w->seen.route || w->in_place ? 1 : 4;
 	return 3;
 }
 
@@ -347,6 +347,7 @@ core_told(struct core *c, int rc, const char *text, struct mono now)
 	was_leased = w->seen.route != WAY_NO_ROUTE;
 	way_done(w, c->act, rc, text, &v);
 	if (rc == 0) {
+		c->self.tokens -= c->act == WAY_LEASE && !was_leased && c->self.tokens;
 		announce(c, i, c->act, was_leased, why.text);
 	} else if (rc != -EBUSY && rc != -EROFS && /* to wait is no verdict */
 		   strcmp(w->refused.text, w->why.text) != 0) {

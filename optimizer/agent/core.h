@@ -86,6 +86,7 @@ struct core_event {
 /* What netd says of this node as a whole. */
 struct core_self {
 	bool frozen;
+	unsigned tokens;   /* changes towards direct that netd allows now */
 	char verdict[512]; /* of preflight; "" = fit */
 };
 
@@ -145,6 +146,16 @@ struct core_punch {
 	uint16_t port;
 };
 bool core_punch(struct core *c, struct core_punch *out, struct mono now);
+
+/* In place: a word to the other end, by the tunnel; false when none is due. */
+struct core_word {
+	size_t node;
+	enum way_word word;
+	uint32_t no;
+};
+bool core_word(struct core *c, struct core_word *out, struct mono now);
+/* One from it.  The sender is known by the tunnel's key. */
+void core_heard(struct core *c, const struct core_word *word, struct mono now);
 
 bool core_event(struct core *c, struct core_event *out); /* oldest first */
 

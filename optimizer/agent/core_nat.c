@@ -21,6 +21,8 @@ core_nat_init(struct core *c, size_t node)
 		   !mesh->nodes[node].endpoint.addr.family;
 	/* The one that does not start is the one that must be reachable. */
 	w->listener = w->starts ? mesh->nodes[node].name : self->name;
+	w->port = mesh_direct_port(mesh, w->starts ? &mesh->nodes[node] : self);
+	w->in_place = mesh->in_place;
 }
 
 bool
@@ -77,7 +79,9 @@ lacks_reflector(const struct core *c, size_t i)
 bool
 core_nat_ask(struct core *c, struct core_ask *out, struct mono now)
 {
-	if (c->self.frozen || now.ns < c->reflect_at.ns || c->now.ns == 0)
+	/* In place the hub's peer is the hub's own. */
+	if (c->opts.mesh->in_place || c->self.frozen || now.ns < c->reflect_at.ns ||
+	    c->now.ns == 0)
 		return false;
 	for (size_t i = 0; i < c->n; i++) {
 		if (!lacks_reflector(c, i))

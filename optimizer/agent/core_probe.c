@@ -42,11 +42,17 @@ make(const struct core *c, size_t i, enum core_probe_kind kind, struct core_prob
 {
 	const struct way *w = &c->ways[i];
 	bool relay = w->seen.staged == WAY_BY_RELAY;
+	/*
+	 * In place the tunnel being alive says little: what counts is whether packets
+	 * are taken, and they are while both ends have moved.
+	 */
+	bool as_data = w->in_place && w->seen.route && kind == CORE_LIVE;
 
 	*out = (struct core_probe){ .slot = (uint32_t)(i * CORE_KINDS + kind),
 		.node = i,
 		.kind = kind,
-		.link_local = core_state_is_way(c, i) && !relay && kind < CORE_ACCEPT,
+		.link_local =
+		    core_state_is_way(c, i) && !relay && !as_data && kind < CORE_ACCEPT,
 		.pinned = core_state_is_way(c, i) && kind != CORE_FAR,
 		.payload = kind == CORE_FULL ? w->full_bytes : PAIR_SMALL_BYTES };
 	/* The same packet by IPv4 has 20 bytes more to carry. */

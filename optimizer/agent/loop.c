@@ -26,7 +26,7 @@ struct loop {
 	bool ready;
 	unsigned silent_s; /* since netd said anything */
 	ev_timer tick, second;
-	ev_io netd, probes[PINGER_FDS];
+	ev_io netd, word, probes[PINGER_FDS];
 	size_t n_probes;
 	ev_signal term, interrupt, hup, usr1;
 };
@@ -181,6 +181,11 @@ watch(struct loop *l)
 		l->probes[i].data = l;
 		ev_io_start(l->ev, &l->probes[i]);
 	}
+	if (l->opts.work.word_fd >= 0) {
+		ev_io_init(&l->word, on_probes, l->opts.work.word_fd, EV_READ);
+		l->word.data = l;
+		ev_io_start(l->ev, &l->word);
+	}
 	watch_signal(l, &l->term, SIGTERM, on_stop);
 	watch_signal(l, &l->interrupt, SIGINT, on_stop);
 	watch_signal(l, &l->hup, SIGHUP, on_hup);
@@ -227,6 +232,7 @@ loop_free(struct loop *l)
 	ev_timer_stop(l->ev, &l->tick);
 	ev_timer_stop(l->ev, &l->second);
 	ev_io_stop(l->ev, &l->netd);
+	ev_io_stop(l->ev, &l->word); /* also one that was never started */
 	for (size_t i = 0; i < l->n_probes; i++)
 		ev_io_stop(l->ev, &l->probes[i]);
 	ev_signal_stop(l->ev, &l->term);

@@ -23,6 +23,7 @@
 #include "optimizer/agent/options.h"
 #include "optimizer/agent/punch.h"
 #include "optimizer/agent/roster.h"
+#include "optimizer/agent/word.h"
 #include "optimizer/netd/serve.h"
 
 /* So that a fleet that starts together does not ask together. */
@@ -80,6 +81,8 @@ part(const struct options *o, struct work_opts *work, struct err *err)
 		pinger_free(work->pinger); /* netd has no inet sockets */
 		if (work->punch_fd >= 0)
 			(void)close(work->punch_fd);
+		if (work->word_fd >= 0)
+			(void)close(work->word_fd);
 		exit(be_netd(o, ends[1]));
 	}
 	(void)close(ends[1]); /* the child's */
@@ -104,6 +107,19 @@ open_punch(struct work_opts *work)
 		log_warnx("no socket to open the NAT with: %s: tunnels to others "
 			  "behind NAT may not come up",
 		    strerror(-rc));
+}
+
+/* Without it nothing can be switched in place. */
+static int
+open_word(struct work_opts *work, struct err *err)
+{
+	int rc = work->mesh->in_place ? word_open(&work->word_fd) : 0;
+
+	return rc < 0 ? err_code(err, -rc,
+			    "Switching = in-place: no raw ICMPv6 socket to tell the "
+			    "other end by: %s: run with CAP_NET_RAW",
+			    strerror(-rc))
+		      : 0;
 }
 
 static int
@@ -150,7 +166,8 @@ run(const struct options *o, struct err *err)
 				      .node = o->node,
 				      .state_dir = o->state_dir,
 				      .netd_fd = -1,
-				      .punch_fd = -1 },
+				      .punch_fd = -1,
+				      .word_fd = -1 },
 		.run_dir = o->run_dir,
 		.start_s = start_s() };
 	struct pinger_opts pinger = { .timeout_ns = PAIR_PROBE_TIMEOUT,
@@ -165,6 +182,8 @@ run(const struct options *o, struct err *err)
 		rc = pinger_new(&pinger, &work->pinger, err);
 	if (rc == 0)
 		open_punch(work);
+	if (rc == 0)
+		rc = open_word(work, err);
 	if (rc == 0)
 		rc = part(o, work, err);
 	if (rc < 0)
@@ -181,6 +200,8 @@ out:
 		(void)close(work->netd_fd); /* netd leaves */
 	if (work->punch_fd >= 0)
 		(void)close(work->punch_fd);
+	if (work->word_fd >= 0)
+		(void)close(work->word_fd);
 	mesh_free(work->mesh);
 	pinger_free(work->pinger);
 	return rc;

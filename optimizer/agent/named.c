@@ -31,6 +31,6 @@ named_hint(const struct names *names, const struct mesh *mesh, struct way_wish *
 	for (size_t i = 0; i < mesh->n_nodes; i++) {
 		if (is_named(&mesh->nodes[i]) &&
 		    names_find(names, mesh->nodes[i].endpoint.host, &wishes[i].hint))
-			wishes[i].hint_port = mesh->direct_port;
+			wishes[i].hint_port = mesh_direct_port(mesh, &mesh->nodes[i]);
 	}
 }

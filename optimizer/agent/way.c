@@ -81,6 +81,7 @@ way_see(struct way *w, const struct way_seen *seen, struct mono now)
 	}
 	if (old.route == seen->route)
 		return false;
+	w->together = false;
 	if (seen->route && !old.route) {
 		/* It was good enough for who made it; whether it is still is seen. */
 		w->proved = true;
@@ -122,7 +123,7 @@ is_worse(struct way *w, const struct way_view *v)
 	bool fresh = w->seen.route == WAY_LEASE_ROUTE && !w->emergency;
 	int most = fresh ? WAY_LOSS_NEW : WAY_LOSS_PERMILLE;
 
-	if (live_is_silent(&w->live))
+	if (live_is_silent(&w->live) && !way_place_waits(w, v))
 		return err_set(&w->why, "%s: %u probes in a row were not answered",
 			   w->name, w->live.misses) < 0;
 	if (live_loss_permille(&w->live) >= most)
@@ -144,7 +145,8 @@ may_part(const struct way *w, const struct way_view *v)
 {
 	if (w->part_since.ns == 0)
 		return false;
-	return w->starts || !w->by_overlay ||
+	/* In place there is no way back one after the other. */
+	return w->starts || w->in_place || !w->by_overlay ||
 	       mono_diff(v->now, w->part_since) >= WAY_PART_MAX_NS ||
 	       (w->far_since.ns && mono_diff(v->now, w->far_since) >= WAY_PART_NS);
 }
@@ -155,6 +157,9 @@ must_leave(struct way *w, const struct way_view *v)
 {
 	if (!hub_answers(w, v))
 		return false;
+	/* Whoever went first has its reason, and its dwell. */
+	if (way_place_alone(w, v))
+		return true;
 	if (is_worse(w, v)) {
 		hold(w, v);
 		return true;
@@ -269,6 +274,8 @@ way_next(struct way *w, const struct way_view *v)
 		return way_nat_waits(w, v) ? WAY_REST : WAY_STAGE;
 	if (way_nat_again(w, v))
 		return WAY_STAGE;
+	if (w->in_place)
+		return way_place_moves(w, v) ? WAY_LEASE : WAY_REST;
 	if (w->verified && is_well(w) && v->hub->misses == 0 &&
 	    (!w->by_overlay || w->wish.path == WAY_BY_RELAY ||
 		w->accept.good >= WAY_ACCEPTS))
@@ -316,6 +323,7 @@ leased(struct way *w, const struct way_view *v)
 		w->leased_at = v->now;
 		w->round_at = mono_add(v->now, WAY_ROUND_NS);
 		w->rounds = 0;
+		way_place_turn(w, v->now);
 	}
 	w->seen.route = WAY_LEASE_ROUTE;
 	w->renewed_at = v->now;
@@ -352,6 +360,7 @@ way_done(struct way *w, enum way_act act, int rc, const char *text,
 		break;
 	case WAY_WITHDRAW:
 		w->seen.route = WAY_NO_ROUTE;
+		way_place_turn(w, v->now);
 		w->emergency = false;
 		w->slow_since.ns = 0;
 		way_core_forget(w);

@@ -58,6 +58,14 @@
 #define WAY_PART_NS	(1 * NS_PER_S)
 #define WAY_PART_MAX_NS (10 * NS_PER_S)
 
+/* In place: see way_place.c. */
+#define WAY_PLACE_LEASE_S 30 /* a program that hangs holds up a pair so long */
+#define WAY_FOLLOW_NS	  (2 * NS_PER_S) /* the other end moves in it, or we go back */
+#define WAY_WORD_NS	  (3 * NS_PER_S) /* a word is believed so long */
+
+/* What an end says of itself to the other, by the tunnel. */
+enum way_word { WAY_AWAY, WAY_READY, WAY_MOVED, WAY_WORDS };
+
 enum way_path { WAY_BY_HUB, WAY_BY_TUNNEL, WAY_BY_RELAY };
 enum way_state { WAY_HUB, WAY_STAGED, WAY_VERIFIED, WAY_LEASED, WAY_DIRECT };
 enum way_route { WAY_NO_ROUTE, WAY_LEASE_ROUTE, WAY_FIRM_ROUTE };
@@ -103,6 +111,7 @@ struct way_view {
 	struct mono hub_back; /* since when it answers without a silence */
 	bool fresh;	      /* the plan may start changes */
 	bool frozen;
+	bool spent;	  /* netd allows no more changes for now */
 	bool relay_ready; /* this way's wish: the tunnel to its relay is permanent */
 };
 
@@ -114,6 +123,7 @@ struct way {
 	bool starts;	 /* this end sends the first handshake */
 	bool both_nat;	 /* neither end has an Endpoint */
 	bool named;	 /* the far end's is a DNS name: the hint is what it says now */
+	bool in_place;	 /* the tunnel takes the prefixes from the hub */
 	bool by_overlay; /* the far end can be asked by its overlay address (IPv4) */
 
 	struct way_wish wish;
@@ -140,6 +150,13 @@ struct way {
 	uint16_t told_port;
 	struct mono quiet_since;
 	uint64_t quiet_bytes;
+	/* In place: what the far end said, and whether it has been where we are. */
+	enum way_word heard;
+	struct mono heard_at; /* 0 = never */
+	uint32_t heard_no;
+	bool together;
+	enum way_word said;
+	struct mono said_at, turned_at; /* turned: to another word */
 	struct err why; /* why it is not as wished, or why it left; "" = no reason */
 	struct err
 	    refused; /* what was told of netd's refusals since the last success */
@@ -182,6 +199,24 @@ void way_nat_want(struct way *w, const struct way_wish *wish, bool other,
 bool way_nat_again(const struct way *w, const struct way_view *v);
 /* Why there is no handshake between two behind NAT; as err_set(). */
 int way_nat_verdict(const struct way *w, struct err *err);
+
+/* --- way_place.c --- */
+
+/* What it says of this end, and whether that is due now. */
+enum way_word way_place_word(const struct way *w, const struct way_view *v);
+bool way_place_speaks(const struct way *w, enum way_word word,
+    const struct way_view *v);
+void way_place_said(struct way *w, enum way_word word, struct mono now);
+/* no: grows from word to word. */
+void way_place_hear(struct way *w, enum way_word word, uint32_t no, struct mono now);
+/* Are both ends ready, so that this one is to move now? */
+bool way_place_moves(const struct way *w, const struct way_view *v);
+/* Moved, or back. */
+void way_place_turn(struct way *w, struct mono now);
+/* The far end is not, or no longer, where we are; why says so. */
+bool way_place_alone(struct way *w, const struct way_view *v);
+/* It may still be on its way. */
+bool way_place_waits(const struct way *w, const struct way_view *v);
 
 /* When it wants way_tick() at the latest, its probes apart. */
 struct mono way_wake(const struct way *w);

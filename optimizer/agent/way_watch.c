@@ -202,7 +202,8 @@ way_far(struct way *w, bool by_hub, struct mono now)
 bool
 way_asks_acceptance(const struct way *w, const struct way_view *v)
 {
-	return w->by_overlay && w->verified && !w->seen.route &&
+	/* In place its overlay address is the hub's until both have moved. */
+	return w->by_overlay && !w->in_place && w->verified && !w->seen.route &&
 	       w->wish.path == WAY_BY_TUNNEL && way_core_wished(w) &&
 	       way_core_may_start(w, v) && w->accept.good < WAY_ACCEPTS;
 }

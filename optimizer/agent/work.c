@@ -16,6 +16,7 @@
 #include "optimizer/agent/named.h"
 #include "optimizer/agent/punch.h"
 #include "optimizer/agent/roster.h"
+#include "optimizer/agent/word.h"
 
 #define GREET_NS (1 * NS_PER_S) /* after netd refused the greeting */
 #define LOOK_NS	 (1 * NS_PER_S) /* between two looks at the interfaces */
@@ -338,7 +339,9 @@ work_turn(struct work *w, struct mono *wake)
 	if (now.ns >= w->look_at.ns)
 		look_around(w, now);
 	(void)pinger_drain(w->opts.pinger, now, on_result, w); /* count unused */
+	word_hear(w->opts.word_fd, &w->aim, w->core, now);
 	core_tick(w->core, now);
+	word_say(w->opts.word_fd, &w->aim, w->core, now);
 	send_probes(w, now);
 	punch(w, now);
 	rc = ask_netd(w, now);

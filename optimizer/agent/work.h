@@ -20,6 +20,7 @@ struct work_opts {
 	struct pinger *pinger;
 	int netd_fd;
 	int punch_fd;		 /* of punch.h; -1 = none */
+	int word_fd;		 /* of word.h; likewise */
 	void (*kick)(void *ctx); /* there are events to bring to the collector */
 	void *ctx;
 };

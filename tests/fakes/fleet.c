@@ -73,6 +73,14 @@ fleet_init(struct fleet *f)
 }
 
 void
+fleet_place(struct fleet *f)
+{
+	f->mesh->in_place = true;
+	for (size_t i = 1; i < f->n; i++)
+		fleet_start(f, i);
+}
+
+void
 fleet_fini(struct fleet *f)
 {
 	for (size_t i = 0; i < f->n; i++)
@@ -98,6 +106,11 @@ void
 fleet_start(struct fleet *f, size_t i)
 {
 	fleet_kill(f, i);
+	/* netd takes back what was not committed. */
+	for (size_t j = 0; f->mesh->in_place && j < f->n; j++) {
+		if (f->node[i].to[j].route == WAY_LEASE_ROUTE)
+			f->node[i].to[j].route = WAY_NO_ROUTE;
+	}
 	f->node[i].core = core_new(&(struct core_opts){ f->mesh, i, 1372 }, f->now);
 	f->node[i].alive = true;
 	f->node[i].wake = f->now;
@@ -204,6 +217,9 @@ fleet_arrives(const struct fleet *f, size_t a, size_t b, int64_t *rtt_us)
 
 	if (!rtt_us)
 		rtt_us = &us;
+	/* A prefix is with one peer: sent and taken by the same way, or not at all. */
+	if (f->mesh->in_place && !f->node[a].to[b].route != !f->node[b].to[a].route)
+		return false;
 	if (f->node[a].to[b].route)
 		return staged_way(f, a, b, rtt_us);
 	return leg(f, a, 0, rtt_us) && leg(f, 0, b, rtt_us);
@@ -273,6 +289,8 @@ echo_us(struct fleet *f, size_t a, const struct core_probe *p)
 		ok = leg(f, a, 0, &there) && leg(f, 0, a, &back);
 	else if (p->link_local)
 		ok = in_tunnel(f, a, b, &there, &back) && !drops(f);
+	else if (f->mesh->in_place)
+		ok = fleet_arrives(f, a, b, &there) && fleet_arrives(f, b, a, &back);
 	else
 		ok = staged_way(f, a, b, &there) && fleet_arrives(f, b, a, &back);
 	return ok ? (there + back) / 2 : -1;
@@ -315,13 +333,50 @@ land(struct fleet *f)
 	}
 }
 
+static void
+say(struct fleet *f, size_t i)
+{
+	struct core_word word;
+
+	while (core_word(f->node[i].core, &word, f->now)) {
+		int64_t us = 0;
+
+		if (f->mute || !in_tunnel(f, i, word.node, &us, &us))
+			continue;
+		assert(f->n_words < FLEET_WORDS_MAX);
+		f->words[f->n_words++] =
+		    (struct fleet_word){ mono_add(f->now,
+					     f->rtt_us[i][word.node] * NS_PER_US / 2),
+			    i, word.node, word };
+	}
+}
+
+static void
+hear_words(struct fleet *f)
+{
+	for (size_t k = 0; k < f->n_words;) {
+		struct fleet_word *p = &f->words[k];
+
+		if (p->due.ns > f->now.ns) {
+			k++;
+			continue;
+		}
+		p->word.node = p->from;
+		if (f->node[p->to].alive)
+			core_heard(f->node[p->to].core, &p->word, f->now);
+		f->node[p->to].wake = f->now;
+		*p = f->words[--f->n_words];
+	}
+}
+
 /* --- netd --- */
 
 static void
 look(struct fleet *f, size_t i)
 {
 	struct way_seen seen[FLEET_MAX];
-	struct core_self self = { .frozen = f->node[i].frozen };
+	struct core_self self = { .frozen = f->node[i].frozen,
+		.tokens = f->node[i].tokens };
 
 	for (size_t j = 0; j < f->n; j++) {
 		const struct fleet_table *t = &f->node[i].to[j];
@@ -372,7 +427,8 @@ obey(struct fleet *f, size_t i)
 			t->urgent = ask->emergency;
 		if (t->route != WAY_FIRM_ROUTE)
 			t->route = WAY_LEASE_ROUTE;
-		t->until = mono_add(f->now, WAY_LEASE_S * NS_PER_S);
+		t->until = mono_add(f->now,
+		    (f->mesh->in_place ? WAY_PLACE_LEASE_S : WAY_LEASE_S) * NS_PER_S);
 		break;
 	case CORE_COMMIT:
 		if (t->urgent && f->node[i].tokens == 0)
@@ -491,6 +547,9 @@ run_leases(struct fleet *f)
 		for (size_t j = 0; j < f->n; j++) {
 			struct fleet_table *t = &f->node[i].to[j];
 
+			/* In place it is netd's, and not the kernel's. */
+			if (f->mesh->in_place && !f->node[i].alive)
+				continue;
 			if (t->route == WAY_LEASE_ROUTE && t->until.ns <= f->now.ns)
 				t->route = WAY_NO_ROUTE;
 			shake(f, i, j);
@@ -517,6 +576,8 @@ next(const struct fleet *f, struct mono end)
 	}
 	for (size_t k = 0; k < f->n_flights; k++)
 		sooner(&t, f->flight[k].due);
+	for (size_t k = 0; k < f->n_words; k++)
+		sooner(&t, f->words[k].due);
 	if (f->streaming)
 		sooner(&t, f->next_packet);
 	return t.ns <= f->now.ns ? mono_add(f->now, NS_PER_MS) : t;
@@ -534,6 +595,7 @@ turn(struct fleet *f, size_t i)
 	send_probes(f, i);
 	serve(f, i);
 	hear(f, i);
+	say(f, i);
 	n->wake = core_wake(n->core);
 	if (n->asked)
 		sooner(&n->wake, n->answer_at);
@@ -549,6 +611,7 @@ fleet_run(struct fleet *f, int64_t ns)
 		run_leases(f);
 		count_packets(f);
 		land(f);
+		hear_words(f);
 		for (size_t i = 0; i < f->n; i++)
 			turn(f, i);
 	}

@@ -9,9 +9,10 @@
 
 #include "optimizer/agent/core.h"
 
-#define FLEET_MAX     6
-#define FLEET_FLIGHTS 4096
-#define FLEET_TICK_NS (10 * NS_PER_MS) /* between two packets of a stream */
+#define FLEET_MAX	6
+#define FLEET_FLIGHTS	4096
+#define FLEET_WORDS_MAX 64
+#define FLEET_TICK_NS	(10 * NS_PER_MS) /* between two packets of a stream */
 
 /* What one kernel has for one other node. */
 struct fleet_table {
@@ -51,6 +52,13 @@ struct fleet_flight {
 	bool by_hub;
 };
 
+/* A word on its way, in place. */
+struct fleet_word {
+	struct mono due;
+	size_t from, to;
+	struct core_word word;
+};
+
 struct fleet {
 	struct mesh *mesh;
 	size_t n;
@@ -65,6 +73,9 @@ struct fleet {
 	struct fleet_flight flight[FLEET_FLIGHTS];
 	size_t n_flights;
 	uint64_t seq;
+	struct fleet_word words[FLEET_WORDS_MAX];
+	size_t n_words;
+	bool mute; /* words do not arrive */
 	/* A stream both ways. */
 	bool streaming;
 	size_t a, b;
@@ -81,6 +92,8 @@ struct fleet {
 
 void fleet_init(struct fleet *f);
 void fleet_fini(struct fleet *f);
+/* All switch in place from now on; before anything else. */
+void fleet_place(struct fleet *f);
 struct mono fleet_at(const struct fleet *f);
 
 /* The agent of a node is killed, or starts (over). */

@@ -5,7 +5,8 @@
  *
  * links: optimizer/agent/core.c optimizer/agent/core_probe.c optimizer/agent/way.c
  * links: optimizer/agent/way_nat.c optimizer/agent/core_nat.c
- * links: optimizer/agent/way_watch.c optimizer/agent/live.c
+ * links: optimizer/agent/way_watch.c
+ * links: optimizer/agent/way_place.c optimizer/agent/core_word.c optimizer/agent/live.c
  * links: optimizer/apply/pair.c tests/fakes/fleet.c
  */
 #include "tests/fakes/fleet.h"

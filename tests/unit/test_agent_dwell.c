@@ -4,7 +4,8 @@
  * became of the file.
  *
  * links: optimizer/agent/dwell.c optimizer/agent/keep.c optimizer/agent/core.c
- * links: optimizer/agent/core_probe.c optimizer/agent/core_nat.c optimizer/agent/way.c
+ * links: optimizer/agent/core_probe.c optimizer/agent/core_nat.c
+ * links: optimizer/agent/way_place.c optimizer/agent/core_word.c optimizer/agent/way.c
  * links: optimizer/agent/way_nat.c optimizer/agent/way_watch.c optimizer/agent/live.c
  * links: optimizer/apply/pair.c
  */

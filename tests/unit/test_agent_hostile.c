@@ -14,7 +14,8 @@
  *
  * links: optimizer/agent/core.c optimizer/agent/core_probe.c optimizer/agent/way.c
  * links: optimizer/agent/way_nat.c optimizer/agent/core_nat.c
- * links: optimizer/agent/way_watch.c optimizer/agent/live.c optimizer/agent/guard.c
+ * links: optimizer/agent/way_watch.c optimizer/agent/way_place.c
+ * links: optimizer/agent/core_word.c optimizer/agent/live.c optimizer/agent/guard.c
  * links: optimizer/agent/follow.c optimizer/agent/keep.c optimizer/agent/order.c
  * links: optimizer/decide/plan.c optimizer/decide/plan_json.c
  * links: optimizer/decide/plan_json_write.c optimizer/apply/pair.c
@@ -257,7 +258,7 @@ static void
 show(void)
 {
 	struct way_seen seen[NODES];
-	struct core_self self = { false, "" };
+	struct core_self self = { .verdict = "" };
 
 	for (size_t i = 0; i < NODES; i++) {
 		const struct netd_node *r = &w.node[i];

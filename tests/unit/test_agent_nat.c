@@ -4,7 +4,9 @@
  *
  * links: optimizer/agent/punch.c optimizer/agent/core.c optimizer/agent/core_probe.c
  * links: optimizer/agent/core_nat.c optimizer/agent/way.c optimizer/agent/way_nat.c
- * links: optimizer/agent/way_watch.c optimizer/agent/live.c optimizer/apply/pair.c
+ * links: optimizer/agent/way_watch.c
+ * links: optimizer/agent/way_place.c optimizer/agent/core_word.c optimizer/agent/live.c
+ * links: optimizer/apply/pair.c
  */
 #include <errno.h>
 #include <setjmp.h>

@@ -5,6 +5,7 @@
  *
  * links: optimizer/agent/core.c optimizer/agent/core_probe.c optimizer/agent/core_nat.c
  * links: optimizer/agent/way.c optimizer/agent/way_nat.c optimizer/agent/way_watch.c
+ * links: optimizer/agent/way_place.c
  * links: optimizer/agent/live.c optimizer/apply/pair.c
  */
 #include "optimizer/agent/core.h"
@@ -56,7 +57,7 @@ make_mesh(void)
 static void
 look(void)
 {
-	const struct core_self self = { false, "" };
+	const struct core_self self = { .verdict = "" };
 
 	core_saw(core, seen, &self, now);
 }

@@ -4,6 +4,7 @@
  * refusals, and how often it is probed.
  *
  * links: optimizer/agent/way.c optimizer/agent/way_nat.c optimizer/agent/way_watch.c
+ * links: optimizer/agent/way_place.c
  * links: optimizer/agent/live.c optimizer/apply/pair.c
  */
 #include "tests/unit/agent_way.h"

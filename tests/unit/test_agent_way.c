@@ -4,6 +4,7 @@
  * a thing, one condition is taken away, and it does it no longer.
  *
  * links: optimizer/agent/way.c optimizer/agent/way_nat.c optimizer/agent/way_watch.c
+ * links: optimizer/agent/way_place.c
  * links: optimizer/agent/live.c optimizer/apply/pair.c
  */
 #include "tests/unit/agent_way.h"
