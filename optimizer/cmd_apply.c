@@ -13,6 +13,7 @@
 #include "common/mem.h"
 #include "common/num.h"
 #include "common/opts.h"
+#include "optimizer/apply/place.h"
 #include "optimizer/apply/run.h"
 #include "optimizer/cmd.h"
 #include "optimizer/operate/self.h"
@@ -139,6 +140,11 @@ load(const struct apply_opts *o, struct apply *a, struct err *err)
 	if (rc == 0)
 		rc = kernel_open(a->mesh->direct_interface, &a->kernel, err);
 	/* Taking back must work on a node that the mesh file has forgotten. */
+	if (rc == 0 && a->mesh->in_place && !o->undo)
+		return err_set(err,
+		    "%s: Switching = in-place: both ends must move together, and only "
+		    "meshopt-agent can do that",
+		    o->mesh);
 	if (rc == 0 && o->undo) {
 		a->goals = (struct goals){ .mesh = a->mesh };
 		return 0;
@@ -238,6 +244,26 @@ apply(struct apply *a, const struct apply_opts *o)
 	return status(a, o);
 }
 
+static void
+print_back(const char *name, void *ctx)
+{
+	const struct apply_opts *o = ctx;
+
+	printf("%s%s: by the hub\n", o->run.yes ? "" : "would be ", name);
+}
+
+static int
+undo_place(struct apply *a, const struct apply_opts *o)
+{
+	int rc = place_undo(a->kernel, a->mesh, o->run.yes, print_back,
+	    (void *)(uintptr_t)o); /* is only read */
+
+	if (rc < 0)
+		log_warnx("%s: giving prefixes back to the hub's peer: %s",
+		    a->mesh->interface, strerror(-rc));
+	return rc < 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
 static int
 undo(struct apply *a, const struct apply_opts *o)
 {
@@ -280,7 +306,9 @@ cmd_apply(int argc, char **argv)
 		log_warnx("%s", err.text);
 		rc = EXIT_FAILED;
 	} else {
-		rc = opts.undo ? undo(&a, &opts) : apply(&a, &opts);
+		rc = !opts.undo		? apply(&a, &opts)
+		     : a.mesh->in_place ? undo_place(&a, &opts)
+					: undo(&a, &opts);
 	}
 	run_result_fini(&a.result);
 	goals_fini(&a.goals);

@@ -93,6 +93,11 @@ int keeper_place_commit(struct keeper *k, uint32_t node, struct err *err);
 /* Its prefixes fall back to the hub's wider one. */
 int keeper_place_give_back(struct keeper *k, uint32_t node, struct err *err);
 void keeper_place_settle(struct keeper *k, uint32_t node);
+/*
+ * Was its way back gone while the freeze file is there, as `meshopt panic` does?  Then
+ * the book has that, and nobody is blamed.
+ */
+bool keeper_place_panicked(struct keeper *k, uint32_t node, const struct scene_node *s);
 /* Leases that nobody renewed, or all of them. */
 void keeper_place_expire(struct keeper *k, bool all);
 

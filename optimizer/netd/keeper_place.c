@@ -143,3 +143,21 @@ keeper_place_expire(struct keeper *k, bool all)
 			    &ignored); /* again, until it does */
 	}
 }
+
+bool
+keeper_place_panicked(struct keeper *k, uint32_t node, const struct scene_node *s)
+{
+	struct book_node *b = &k->book.node[node];
+	enum book_stage was = b->stage;
+
+	if (!s->own || s->path != NETD_HUB || was <= BOOK_STAGED)
+		return false;
+	b->stage = BOOK_STAGED;
+	if (!scene_right(&k->book, k->self, node, s->own)) {
+		b->stage = was;
+		return false;
+	}
+	b->withdrawn = k->now.mono;
+	(void)keeper_note(k, node, 0); /* else it is found again */
+	return true;
+}

@@ -61,6 +61,8 @@ watch_peer(struct keeper *k, uint32_t node, const struct scene_node *s)
 
 	if (!b->peer || b->flags)
 		return;
+	if (k->mesh->in_place && k->now.freeze && keeper_place_panicked(k, node, s))
+		return;
 	if (!s->own)
 		theirs(k, node, "its peer was removed");
 	else if (!scene_right(&k->book, k->self, node, s->own))

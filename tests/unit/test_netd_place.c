@@ -8,11 +8,12 @@
  * links: optimizer/netd/keeper_look.c optimizer/netd/keeper_tell.c
  * links: optimizer/netd/keeper_peer.c optimizer/netd/keeper_route.c
  * links: optimizer/netd/keeper_watch.c optimizer/netd/keeper_place.c
- * links: optimizer/apply/state.c
+ * links: optimizer/apply/state.c optimizer/apply/place.c
  * links: optimizer/apply/steps.c optimizer/apply/steps_text.c
  * links: optimizer/apply/preflight.c
  * links: tests/fakes/kernel.c tests/fakes/kernel_change.c
  */
+#include "optimizer/apply/place.h"
 #include "optimizer/apply/steps.h"
 #include "tests/unit/netd_place.h"
 
@@ -323,6 +324,53 @@ panic_gives_all_back(void **unused)
 }
 
 static void
+count_back(const char *name, void *ctx)
+{
+	(void)name;
+	++*(unsigned *)ctx;
+}
+
+/* meshopt panic needs neither netd nor its journal; and netd blames nobody for it. */
+static void
+panic_by_another_program(void **unused)
+{
+	unsigned before, n = 0;
+	struct kernel *k;
+
+	(void)unused;
+	promote(SIN);
+	assert_int_equal(netd_stage(FRA), 0);
+	assert_int_equal(netd_stage(SYD), 0);
+	assert_int_equal(netd_ask(NETD_LEASE, SYD, NETD_NONE), 0);
+	assert_int_equal(kernel_open("wg0", &k, NULL), 0);
+	before = fake_changes();
+	assert_int_equal(place_undo(k, w.mesh, false, count_back, &n), 0);
+	assert_int_equal(n, 2);
+	assert_int_equal(fake_changes(), before);
+	w.freeze = true;
+	assert_int_equal(place_undo(k, w.mesh, true, count_back, &n), 0);
+	assert_int_equal(n, 4);
+	assert_int_equal(held(SIN) + held(SYD) + held(FRA), 3);
+	assert_int_equal(place_undo(k, w.mesh, true, count_back, &n), 0);
+	assert_int_equal(n, 4);
+	kernel_close(k);
+	hub_untouched();
+	netd_poll();
+	assert_int_equal(path(SIN), NETD_HUB);
+	assert_int_equal(w.node[SIN].flags | w.node[SYD].flags, 0);
+	w.freeze = false;
+	netd_poll();
+	assert_int_equal(netd_ask(NETD_LEASE, SIN, NETD_NONE), 0);
+	/* Whatever else is changed while it is frozen is told all the same. */
+	assert_int_equal(netd_ask(NETD_COMMIT, SIN, NETD_NONE), 0);
+	w.freeze = true;
+	peer_of(SIN)->n_allowed = 0;
+	netd_poll();
+	assert_int_equal(path(SIN), NETD_HUB);
+	assert_int_equal(w.node[SIN].flags, NETD_OPERATOR);
+}
+
+static void
 the_way_of_switching_is_not_changed_under_way(void **unused)
 {
 	(void)unused;
@@ -385,6 +433,7 @@ main(void)
 		P(the_hubs_prefix_must_be_wider),
 		P(neither_relays_nor_reflectors),
 		P(panic_gives_all_back),
+		P(panic_by_another_program),
 		P(the_way_of_switching_is_not_changed_under_way),
 		P(killed_at_any_step),
 	};
