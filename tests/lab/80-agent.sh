@@ -115,13 +115,13 @@ for node in hkg nrt; do
 done
 plan 200 hkg-nrt=direct:49:492
 every 2 120 both_are direct hkg nrt || die "not direct again"
-before=$(changes hkg)
 plan 199
 sleep 5
 check_eq "an older epoch: refused" "$(grep -c 'epoch 199, but epoch 200 was followed' "$RES/agent-hkg.log")" 1
 plan 201
 sleep 5
 check_eq "an empty plan: refused" "$(grep -c 'it is empty' "$RES/agent-hkg.log")" 1
+before=$(changes hkg) # as of the last look, 5 s ago at most
 stop collector KILL
 sleep 60
 check_eq "without the collector: direct" "$(state_of hkg nrt)$(state_of nrt hkg)" directdirect

@@ -16,7 +16,7 @@
  *	   and a poll, and nobody is blamed
  *	I7 without requests nothing is changed
  *
- * MODEL=100000 schedules, or so many as it says; SEED as printed repeats a run.
+ * 100,000 schedules, or so many as MODEL= says; SEED as printed repeats a run.
  *
  * links: optimizer/netd/policy.c optimizer/netd/scene.c optimizer/netd/book.c
  * links: optimizer/netd/netd.c optimizer/netd/keeper.c optimizer/netd/keeper_look.c
@@ -48,7 +48,7 @@
 #ifdef __SANITIZE_ADDRESS__
 #define SCHEDULES 1000
 #else
-#define SCHEDULES 20000 /* in every check; a hundred thousand by MODEL= */
+#define SCHEDULES 100000
 #endif
 #define STEPS	  30
 #define FLIGHT	  64   /* packets on their way at once */
