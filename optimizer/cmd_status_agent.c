@@ -65,6 +65,19 @@ print_word(FILE *out, const char *what, const char *words)
 		fprintf(out, "agent: %s%s%s\n", what, *what ? ": " : "", words);
 }
 
+static void
+print_pair(FILE *out, const json_t *pair)
+{
+	json_int_t hold_s = json_integer_value(json_object_get(pair, "hold_s"));
+
+	print_word(out, text(pair, "peer"), text(pair, "text"));
+	if (hold_s > 0 && strcmp(text(pair, "plan"), "hub") != 0)
+		fprintf(out,
+		    "agent: %s: stays by the hub for another %lld min %lld s, after a "
+		    "fault\n",
+		    text(pair, "peer"), (long long)hold_s / 60, (long long)hold_s % 60);
+}
+
 void
 cmd_status_agent_print(const json_t *agent, struct wall now, FILE *out)
 {
@@ -79,5 +92,5 @@ cmd_status_agent_print(const json_t *agent, struct wall now, FILE *out)
 	print_word(out, "", text(json_object_get(agent, "netd"), "verdict"));
 	print_word(out, "collector", text(agent, "collector"));
 	for (size_t i = 0; (pair = json_array_get(pairs, i)); i++)
-		print_word(out, text(pair, "peer"), text(pair, "text"));
+		print_pair(out, pair);
 }

@@ -76,10 +76,14 @@ in_words(void **state)
 	     " \"refused\": \"plan 8: empty\"}, \"hub\": {\"answers\": true},"
 	     " \"netd\": {\"verdict\": \"\"}, \"collector\": \"\","
 	     " \"pairs\": [{\"peer\": \"nrt\", \"text\": \"\"},"
+	     " {\"peer\": \"fra\", \"text\": \"\", \"plan\": \"hub\", \"hold_s\": 9},"
+	     " {\"peer\": \"syd\", \"text\": \"\", \"plan\": \"direct\","
+	     " \"hold_s\": 842},"
 	     " {\"peer\": \"sin\", \"text\": \"no handshake in 15 s\"}]}",
 	    "agent: plan 7, the hub answers\n"
 	    "agent: frozen: no change until `meshopt freeze --off`\n"
 	    "agent: plan 8: empty\n"
+	    "agent: syd: stays by the hub for another 14 min 2 s, after a fault\n"
 	    "agent: sin: no handshake in 15 s\n");
 	says("{\"node\": \"hkg\", \"time\": \"2026-11-22T13:50:20Z\"}",
 	    "agent: has said nothing for 180 s: systemctl status meshopt-agent\n");
