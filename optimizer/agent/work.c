@@ -13,6 +13,7 @@
 #include "optimizer/agent/aim.h"
 #include "optimizer/agent/asker.h"
 #include "optimizer/agent/dwell.h"
+#include "optimizer/agent/event_log.h"
 #include "optimizer/agent/named.h"
 #include "optimizer/agent/punch.h"
 #include "optimizer/agent/roster.h"
@@ -40,31 +41,6 @@ struct work {
 /* --- what happened --- */
 
 static void
-log_event(const struct work *w, const struct core_event *e)
-{
-	const char *kind = event_json_kind(e->kind), *name;
-	char path[MESH_NAME_MAX + 8];
-
-	if (e->node == SIZE_MAX) {
-		log_info("%s", e->text);
-		return;
-	}
-	name = w->opts.mesh->nodes[e->node].name;
-	event_json_path(w->opts.mesh, e->path, e->via, path);
-	if (e->kind == CORE_OPERATOR)
-		log_warnx("%s: %s: it is left alone, by %s, until you say: systemctl "
-			  "kill -s USR1 meshopt-agent",
-		    name, e->text, path);
-	else if (e->kind == CORE_FAULT || e->kind == CORE_REFUSED)
-		log_warnx("%s; now by %s", e->text, path);
-	else if (e->rtt_us >= 0)
-		log_info("%s: %s: %s, %.1f ms: %s", name, kind, path,
-		    (double)e->rtt_us / 1000, e->text);
-	else
-		log_info("%s: %s: %s: %s", name, kind, path, e->text);
-}
-
-static void
 keep_event(struct work *w, const struct core_event *e)
 {
 	event_json_add(w->events, e, w->follow.order.epoch, clock_wall());
@@ -77,7 +53,7 @@ pass_events(struct work *w)
 	struct core_event e;
 
 	while (core_event(w->core, &e)) {
-		log_event(w, &e);
+		event_log(w->opts.mesh, &e);
 		keep_event(w, &e);
 	}
 }

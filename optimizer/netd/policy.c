@@ -321,8 +321,11 @@ judge_adopt(const struct policy_facts *f, const struct netd_request *req,
 	const struct book_node *b = &f->book->node[req->node];
 
 	if (GUARD(28, mono_diff(f->now, b->adopted) < POLICY_ASSERT))
-		return err_code(err, EBUSY, "%s: adopted less than %d s ago",
-		    f->mesh->nodes[req->node].name, (int)(POLICY_ASSERT / NS_PER_S));
+		return err_code(err, EBUSY,
+		    "%s: given back a moment ago: again in %lld s",
+		    f->mesh->nodes[req->node].name,
+		    (long long)((POLICY_ASSERT - mono_diff(f->now, b->adopted)) /
+				NS_PER_S));
 	return 0;
 }
 
