@@ -61,8 +61,11 @@ fake_in_place(const struct wgkey *hub, const char *const *allowed, size_t n)
 	struct kernel_peer *peer = mem_alloc(sizeof(*peer));
 
 	fake.direct_link = fake.hub_link;
-	fake.direct = fake.hub;
-	fake.hub = (struct kernel_device){ 0 };
+	fake_fini_device(&fake.direct);
+	fake.direct = (struct kernel_device){ .has_key = fake.hub.has_key,
+		.key = fake.hub.key,
+		.port = fake.hub.port };
+	fake_fini_device(&fake.hub);
 	peer->key = *hub;
 	peer->allowed = mem_array(n, sizeof(*peer->allowed));
 	for (size_t i = 0; i < n; i++) {

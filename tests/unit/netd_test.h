@@ -98,13 +98,16 @@ static inline int
 hello_with(const char *text)
 {
 	struct mesh *mesh = netd_mesh(text);
+	const struct mesh *before = w.mesh;
 	struct netd_request req;
 
 	w.mesh_text = text;
 	netd_request_init(&req, NETD_HELLO);
 	req.hash = netd_roster_hash(mesh);
 	mesh_free(mesh);
-	return netd_ask_at(&req);
+	if (netd_ask_at(&req) < 0)
+		w.mesh = before; /* the keeper's, still */
+	return w.reply.error;
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, finish)
