@@ -293,6 +293,25 @@ adopted_as_it_is(void **unused)
 	}
 }
 
+/* With the freeze file there: only what looks as `meshopt panic` leaves it is that. */
+static void
+frozen_and_by_hand(void **unused)
+{
+	(void)unused;
+	promote(SIN);
+	promote(SYD);
+	netd_poll();
+	w.freeze = true;
+	peer_of(SIN)->keepalive_s = 7;
+	assert_int_equal(kernel_peer_remove(w.kernel, &w.mesh->nodes[SYD].key), 0);
+	netd_poll();
+	assert_int_equal(path(SIN), NETD_DIRECT);
+	assert_int_equal(w.node[SIN].flags, NETD_OPERATOR);
+	assert_int_equal(w.node[SYD].flags, NETD_OPERATOR);
+	assert_non_null(strstr(w.node[SYD].foreign, "removed"));
+	hub_untouched();
+}
+
 /* The earliest of the leases that the kernel does not hold is looked after in time. */
 static void
 the_next_lease_to_end(void **unused)
@@ -346,6 +365,7 @@ main(void)
 		P(a_peer_that_was_there_before),
 		P(given_by_hand),
 		P(adopted_as_it_is),
+		P(frozen_and_by_hand),
 		P(the_next_lease_to_end),
 		P(side_by_side_the_kernel_keeps_leases),
 	};
