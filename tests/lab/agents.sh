@@ -9,12 +9,23 @@
 #   agent NODE [OPTION...]   starts it, with directories of its own
 #   agent_dies NODE          kill -9, both halves
 #   agent_forgets NODE       killed and started, and no path dwells any more
-#   plan EPOCH PAIR...       publishes "hkg-nrt=direct:49:492": path, its RTT, the hub's
+#   agents_fresh             that of hkg and nrt, or their start
+#   plan EPOCH PAIR...       publishes "hkg-nrt=direct:49:492": path, its RTT, the hub's;
+#                            issued AGE seconds ago, by the clock here
 #   every STEP LIMIT CMD...  as wait_for; programs that start often cost more than all else
 #   state_of NODE PEER       of its agent.json: hub staged verified leased direct
 #   path_of NODE PEER        hub, direct or relay:NODE
 #   changes NODE             messages to the kernel that change something
+#   logged NODE WORDS        has its agent said so since it was started?
+#   routes NODE              how many of ours it has
 #   gap_of ID A B            the longest silence of a stream, in either direction, ms
+#
+# and those of a single pair, hkg and nrt:
+#   wish [PAIR...]           the next plan
+#   direct                   fresh agents, and the tunnel in use at both ends, for good
+#   states, paths            of hkg, and of nrt
+#   lost WHAT ID A B WANT    checks how many packets of a stream from A to B were lost
+#   none_lost WHAT ID        waits for its end, checks both
 
 agents_key() {
 	meshopt keygen --plan -o "$TMP" >"$TMP/plan.pub" || die "no key for plans"
@@ -43,6 +54,18 @@ agent_forgets() {
 	agent "$1"
 }
 
+agents_fresh() {
+	local node
+	for node in hkg nrt; do
+		if [ -n "${lab_pid[agent-$node]-}" ]; then
+			agent_forgets "$node"
+		else
+			rm -f "$TMP/state.$node/dwell"
+			agent "$node"
+		fi
+	done
+}
+
 plan() {
 	local epoch=$1 pair a b path ms hub routes=() tunnels=()
 	shift
@@ -53,7 +76,8 @@ plan() {
 		routes+=("{\"a\": \"$a\", \"b\": \"$b\", \"path\": \"$path\", \"ms\": $ms, \"hub_ms\": $hub}")
 	done
 	printf '{"mesh": "edgeproxy", "epoch": %d, "issued": "%s", "ttl_s": 900, "tunnels": [%s], "routes": [%s]}' \
-	    "$epoch" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$(IFS=,; echo "${tunnels[*]}")" \
+	    "$epoch" "$(date -u -d "@$(($(date +%s) - ${AGE:-0}))" +%Y-%m-%dT%H:%M:%SZ)" \
+	    "$(IFS=,; echo "${tunnels[*]}")" \
 	    "$(IFS=,; echo "${routes[*]}")" >"$TMP/payload"
 	seal "$TMP/plan.key" <"$TMP/payload" >"$TMP/sealed" || die "seal"
 	mv "$TMP/sealed" "$TMP/www/api/v1/plan"
@@ -81,7 +105,37 @@ both_are() {	# both_are STATE A B
 	[ "$(state_of "$2" "$3")" = "$1" ] && [ "$(state_of "$3" "$2")" = "$1" ]
 }
 
+logged() { grep -q "$2" "$RES/agent-$1.log"; }	# logged NODE WORDS
+
+routes() { ip -n "$1" -N route show proto 213 | wc -l; }	# of ours
+
 gap_of() {
 	awk -v a="$(stream_get "$1" "$2" "$3" gap_ms)" -v b="$(stream_get "$1" "$3" "$2" gap_ms)" \
 	    'BEGIN { print (a + 0 > b + 0 ? a : b) }'
+}
+
+# shellcheck disable=SC2034 # for scenarios
+epoch=0
+wish() {
+	epoch=$((epoch + 1))
+	plan $epoch "$@"
+}
+
+states() { echo "$(state_of hkg nrt) $(state_of nrt hkg)"; }
+paths() { echo "$(path_of hkg nrt) $(path_of nrt hkg)"; }
+
+direct() {
+	agents_fresh
+	wish hkg-nrt=direct:49:492
+	every 3 120 both_are direct hkg nrt || die "not direct: $(states)"
+}
+
+lost() {
+	check_eq "$1: $3 to $4 lost" "$(stream_get "$2" "$3" "$4" lost)" "$5"
+}
+
+none_lost() {
+	stream_end "$2" >/dev/null
+	lost "$1" "$2" hkg nrt 0
+	lost "$1" "$2" nrt hkg 0
 }
