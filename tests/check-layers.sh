@@ -75,9 +75,9 @@ for file in common/*.c prober/*.c collector/*.c optimizer/*.c optimizer/*/*.c; d
 	optimizer/curve.c | optimizer/instance_file.c | optimizer/plan_opts.c) continue ;;
 	optimizer/policy_conf.c | optimizer/history_read.c | optimizer/operate/examine*.c) continue ;;
 	optimizer/plan_file.c | optimizer/plan_print.c | optimizer/publish.c | optimizer/putfile.c) continue ;;
-	optimizer/agent/aim.c | optimizer/agent/dwell.c | optimizer/agent/event_log.c) continue ;;
+	optimizer/agent/aim.c | optimizer/agent/drive.c | optimizer/agent/dwell.c | optimizer/agent/event_log.c) continue ;;
 	optimizer/agent/follow.c | optimizer/agent/keep.c | optimizer/agent/http.c) continue ;;
-	optimizer/agent/loop.c | optimizer/agent/options.c | optimizer/agent/punch.c | optimizer/agent/word.c) continue ;;
+	optimizer/agent/loop.c | optimizer/agent/options.c | optimizer/agent/part.c | optimizer/agent/punch.c | optimizer/agent/word.c) continue ;;
 	optimizer/agent/roster.c) continue ;;
 	optimizer/agent/status_file.c | optimizer/agent/uplink.c | optimizer/agent/work.c) continue ;;
 	optimizer/ping_*.c | optimizer/table.c | optimizer/apply/kernel_*.c | optimizer/apply/run*.c) continue ;;

@@ -94,6 +94,11 @@ struct core_opts {
 	const struct mesh *mesh; /* borrowed, until core_free() */
 	size_t self;
 	size_t full_bytes; /* payload of a full-size probe by IPv6 */
+	/*
+	 * Nobody watches afterwards: routes are permanent after three good rounds back
+	 * to back, and no peer is taken away, since the far end may still send by it.
+	 */
+	bool once;
 };
 
 struct core;

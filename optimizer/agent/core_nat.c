@@ -23,6 +23,7 @@ core_nat_init(struct core *c, size_t node)
 	w->listener = w->starts ? mesh->nodes[node].name : self->name;
 	w->port = mesh_direct_port(mesh, w->starts ? &mesh->nodes[node] : self);
 	w->in_place = mesh->in_place;
+	w->once = c->opts.once;
 }
 
 bool
@@ -80,8 +81,8 @@ bool
 core_nat_ask(struct core *c, struct core_ask *out, struct mono now)
 {
 	/* In place the hub's peer is the hub's own. */
-	if (c->opts.mesh->in_place || c->self.frozen || now.ns < c->reflect_at.ns ||
-	    c->now.ns == 0)
+	if (c->opts.mesh->in_place || c->opts.once || c->self.frozen ||
+	    now.ns < c->reflect_at.ns || c->now.ns == 0)
 		return false;
 	for (size_t i = 0; i < c->n; i++) {
 		if (!lacks_reflector(c, i))

@@ -172,17 +172,17 @@ watch(struct loop *l)
 
 	ev_timer_init(&l->tick, on_tick, 0., 0.);
 	ev_timer_init(&l->second, on_second, 0., 1.);
-	ev_io_init(&l->netd, on_netd, l->opts.work.netd_fd, EV_READ);
+	ev_io_init(&l->netd, on_netd, l->opts.work.part->netd_fd, EV_READ);
 	l->tick.data = l->second.data = l->netd.data = l;
 	ev_io_start(l->ev, &l->netd);
-	l->n_probes = pinger_fds(l->opts.work.pinger, fds);
+	l->n_probes = pinger_fds(l->opts.work.part->pinger, fds);
 	for (size_t i = 0; i < l->n_probes; i++) {
 		ev_io_init(&l->probes[i], on_probes, fds[i], EV_READ);
 		l->probes[i].data = l;
 		ev_io_start(l->ev, &l->probes[i]);
 	}
-	if (l->opts.work.word_fd >= 0) {
-		ev_io_init(&l->word, on_probes, l->opts.work.word_fd, EV_READ);
+	if (l->opts.work.part->word_fd >= 0) {
+		ev_io_init(&l->word, on_probes, l->opts.work.part->word_fd, EV_READ);
 		l->word.data = l;
 		ev_io_start(l->ev, &l->word);
 	}

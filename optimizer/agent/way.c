@@ -87,7 +87,7 @@ way_see(struct way *w, const struct way_seen *seen, struct mono now)
 		w->proved = true;
 		w->leased_at = now;
 		w->renewed_at = mono_add(now, -WAY_RENEW_NS);
-		w->round_at = mono_add(now, WAY_ROUND_NS);
+		w->round_at = mono_add(now, way_core_round_ns(w));
 		w->rounds = 0;
 		live_restart(&w->live, LIVE_UNKNOWN);
 	} else if (!seen->route) {
@@ -195,7 +195,7 @@ next_routed(struct way *w, const struct way_view *v)
 		return WAY_LEASE;
 	if (way_core_wished(w) && !w->emergency && w->verified &&
 	    w->rounds >= WAY_ROUNDS &&
-	    mono_diff(v->now, w->leased_at) >= WAY_LEASE_S * NS_PER_S)
+	    (w->once || mono_diff(v->now, w->leased_at) >= WAY_LEASE_S * NS_PER_S))
 		return WAY_COMMIT;
 	return WAY_REST;
 }
@@ -239,7 +239,8 @@ next_idle(const struct way *w, const struct way_view *v)
 			       (w->wish.path != WAY_BY_RELAY || v->relay_ready)
 			   ? WAY_STAGE
 			   : WAY_REST;
-	return idle_ns >= WAY_RETIRE_NS && far_has_left(w, v) ? WAY_UNSTAGE : WAY_REST;
+	return !w->once && idle_ns >= WAY_RETIRE_NS && far_has_left(w, v) ? WAY_UNSTAGE
+									  : WAY_REST;
 }
 
 /* Theirs, but that our own routes lead nowhere is nobody's wish. */
@@ -256,7 +257,7 @@ next_foreign(struct way *w, const struct way_view *v)
 enum way_act
 way_next(struct way *w, const struct way_view *v)
 {
-	if (w->seen_at.ns == 0)
+	if (w->seen_at.ns == 0 || w->wish.leave)
 		return WAY_REST;
 	if (w->seen.foreign)
 		return next_foreign(w, v);
@@ -321,8 +322,10 @@ leased(struct way *w, const struct way_view *v)
 {
 	if (!w->seen.route) {
 		w->leased_at = v->now;
-		w->round_at = mono_add(v->now, WAY_ROUND_NS);
-		w->rounds = 0;
+		w->round_at = mono_add(v->now, way_core_round_ns(w));
+		/* Who waits has seen them already: one more, by what the lease carries.
+		 */
+		w->rounds = w->once ? WAY_ROUNDS - 1 : 0;
 		way_place_turn(w, v->now);
 	}
 	w->seen.route = WAY_LEASE_ROUTE;

@@ -87,6 +87,7 @@ struct way_wish {
 	struct addr hint;	    /* of a node without an endpoint; family 0 = none */
 	uint16_t hint_port;
 	uint16_t own_port; /* where this node itself is seen; 0 = unknown */
+	bool leave;	   /* not spoken of: it stays as it is, unwatched */
 };
 
 /* What netd says of a node. */
@@ -125,6 +126,7 @@ struct way {
 	bool named;	 /* the far end's is a DNS name: the hint is what it says now */
 	bool in_place;	 /* the tunnel takes the prefixes from the hub */
 	bool by_overlay; /* the far end can be asked by its overlay address (IPv4) */
+	bool once;	 /* see struct core_opts */
 
 	struct way_wish wish;
 	struct way_seen seen;

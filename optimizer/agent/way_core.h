@@ -53,6 +53,12 @@ way_core_may_start(const struct way *w, const struct way_view *v)
 }
 
 static inline int64_t
+way_core_round_ns(const struct way *w)
+{
+	return w->once ? 0 : WAY_ROUND_NS;
+}
+
+static inline int64_t
 way_core_first_retry(const struct way *w)
 {
 	return w->wish.path == WAY_BY_RELAY ? WAY_RETRY_RELAY_NS : WAY_RETRY_NS;

@@ -41,6 +41,7 @@ test_failed(struct way *w, const struct way_view *v)
 	w->verified = false;
 	w->rounds = 0;
 	w->retry_at = mono_add(v->now, w->retry_ns);
+	w->round_at = mono_add(v->now, WAY_ROUND_NS); /* time to leave */
 	if (w->retry_ns < WAY_RETRY_MAX_NS)
 		w->retry_ns *= 2;
 }
@@ -155,7 +156,7 @@ way_tick(struct way *w, const struct way_view *v)
 		end_test(w, v);
 	if (wants_test(w, v)) {
 		begin_test(w, v);
-		w->round_at = mono_add(v->now, WAY_ROUND_NS);
+		w->round_at = mono_add(v->now, way_core_round_ns(w));
 	}
 	watch_rtt(w, v);
 	watch_idle(w, v);
@@ -170,6 +171,8 @@ way_tick(struct way *w, const struct way_view *v)
 enum way_pace
 way_pace(const struct way *w, const struct way_view *v)
 {
+	if (w->wish.leave)
+		return WAY_SILENT;
 	if (w->seen.route)
 		return WAY_FAST;
 	if (w->seen.staged == WAY_BY_HUB || !way_core_shaken(w, v->now))
@@ -186,6 +189,8 @@ bool
 way_asks_far(const struct way *w, const struct way_view *v)
 {
 	(void)v;
+	if (w->wish.leave)
+		return false;
 	return (w->idle_since.ns && !w->seen.route) || (w->part_since.ns && !w->starts);
 }
 

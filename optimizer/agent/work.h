@@ -7,8 +7,8 @@
 #ifndef OPTIMIZER_AGENT_WORK_H
 #define OPTIMIZER_AGENT_WORK_H
 
-#include "common/pinger.h"
 #include "optimizer/agent/event_json.h"
+#include "optimizer/agent/part.h"
 #include "optimizer/agent/status_json.h"
 
 /* All borrowed but mesh, which the work owns and replaces. */
@@ -17,10 +17,7 @@ struct work_opts {
 	size_t self;
 	const char *mesh_path, *node; /* for the next reading of it */
 	const char *state_dir;
-	struct pinger *pinger;
-	int netd_fd;
-	int punch_fd;		 /* of punch.h; -1 = none */
-	int word_fd;		 /* of word.h; likewise */
+	const struct part *part;
 	void (*kick)(void *ctx); /* there are events to bring to the collector */
 	void *ctx;
 };

@@ -6,6 +6,7 @@
 #ifndef OPTIMIZER_NETD_SERVE_H
 #define OPTIMIZER_NETD_SERVE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define SERVE_JOURNAL "netd.journal" /* in state_dir */
@@ -19,6 +20,7 @@ struct serve_opts {
 	const char *state_dir; /* for the journal; writable */
 	const char
 	    *freeze_path;  /* while it exists nothing is made; NULL = the default */
+	bool verbose;
 	uint32_t burst;	   /* path changes at once, and ... 0 = default (2) */
 	int64_t window_ns; /* ... in this time; 0 = default (10 min) */
 };

@@ -111,7 +111,11 @@ fleet_start(struct fleet *f, size_t i)
 		if (f->node[i].to[j].route == WAY_LEASE_ROUTE)
 			f->node[i].to[j].route = WAY_NO_ROUTE;
 	}
-	f->node[i].core = core_new(&(struct core_opts){ f->mesh, i, 1372 }, f->now);
+	f->node[i].core = core_new(&(struct core_opts){ .mesh = f->mesh,
+				       .self = i,
+				       .full_bytes = 1372,
+				       .once = f->once },
+	    f->now);
 	f->node[i].alive = true;
 	f->node[i].wake = f->now;
 }

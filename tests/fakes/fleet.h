@@ -62,6 +62,7 @@ struct fleet_word {
 struct fleet {
 	struct mesh *mesh;
 	size_t n;
+	bool once; /* of cores that are started from now on: see struct core_opts */
 	struct mono now;
 	struct fleet_node node[FLEET_MAX];
 	bool cut[FLEET_MAX][FLEET_MAX]; /* one way; [i][hub] and [hub][i] too */

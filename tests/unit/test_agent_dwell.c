@@ -67,7 +67,9 @@ start_with(const struct mesh *m)
 {
 	dwell_fini(&d);
 	core_free(core);
-	core = core_new(&(struct core_opts){ m, SELF, 1372 }, now);
+	core =
+	    core_new(&(struct core_opts){ .mesh = m, .self = SELF, .full_bytes = 1372 },
+		now);
 	dwell_init(&d, dir);
 	dwell_restore(&d, m, core, now);
 }

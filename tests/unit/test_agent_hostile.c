@@ -182,7 +182,10 @@ restart(struct wall now)
 	struct err err;
 
 	core_free(core);
-	core = core_new(&(struct core_opts){ mesh, HKG, 1372 }, fake.now);
+	core = core_new(&(struct core_opts){ .mesh = mesh,
+			    .self = HKG,
+			    .full_bytes = 1372 },
+	    fake.now);
 	follow_fini(&f);
 	assert_int_equal(follow_load(&f, mesh, dir, &err), 0);
 	assert_int_equal(f.order.epoch, epoch);
@@ -486,7 +489,10 @@ begin(void **state)
 	tokens = CHANGES;
 	tokens_at = fake.now.ns;
 	assert_non_null(mkdtemp(dir));
-	core = core_new(&(struct core_opts){ mesh, HKG, 1372 }, fake.now);
+	core = core_new(&(struct core_opts){ .mesh = mesh,
+			    .self = HKG,
+			    .full_bytes = 1372 },
+	    fake.now);
 	return follow_load(&f, mesh, dir, &err);
 }
 

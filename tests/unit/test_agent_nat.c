@@ -62,7 +62,8 @@ begin(const char *from, const char *to, uint16_t port, uint16_t own_port)
 	now.ns = 1000 * NS_PER_S;
 	self = mesh_find(mesh, from);
 	peer = mesh_find(mesh, to);
-	core = core_new(&(struct core_opts){ mesh, self, 1372 }, now);
+	core = core_new(
+	    &(struct core_opts){ .mesh = mesh, .self = self, .full_bytes = 1372 }, now);
 	for (size_t i = 0; i < 4; i++) {
 		wishes[i] = (struct way_wish){ .promise_us = -1, .hub_us = -1 };
 		seen[i] = (struct way_seen){ .handshake_age_ns = -1 };

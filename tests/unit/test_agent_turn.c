@@ -88,7 +88,8 @@ begin(void)
 {
 	mesh = make_mesh();
 	now.ns = 1000 * NS_PER_S;
-	core = core_new(&(struct core_opts){ mesh, SELF, 1372 }, now);
+	core = core_new(
+	    &(struct core_opts){ .mesh = mesh, .self = SELF, .full_bytes = 1372 }, now);
 	for (size_t i = 0; i < NODES; i++) {
 		wishes[i] = (struct way_wish){ .promise_us = -1, .hub_us = -1 };
 		seen[i] = (struct way_seen){ .handshake_age_ns = -1 };
@@ -199,7 +200,8 @@ no_plan_is_no_wish(void **state)
 	(void)state;
 	begin();
 	core_free(core);
-	core = core_new(&(struct core_opts){ mesh, SELF, 1372 }, now);
+	core = core_new(
+	    &(struct core_opts){ .mesh = mesh, .self = SELF, .full_bytes = 1372 }, now);
 	for (int i = 0; i < 60; i++) {
 		look();
 		beats(5);
