@@ -69,8 +69,11 @@ endif
 src = $(sort $(wildcard $(addsuffix /*.c,$(1))))
 obj = $(patsubst %.c,$(O)/obj/%.o,$(1))
 COMMON := $(call src,common)
+# Of the agent what `meshopt apply` drives once: all but its loop, its uplink and its plan.
+ONCE := $(call src,optimizer/netd) $(wildcard optimizer/agent/core*.c optimizer/agent/way*.c) \
+	$(addprefix optimizer/agent/,aim.c asker.c drive.c live.c named.c order.c part.c punch.c word.c)
 OPTIMIZER := $(call src,optimizer optimizer/decide optimizer/verify optimizer/apply \
-	optimizer/operate)
+	optimizer/operate) $(ONCE)
 PROBER := $(call src,prober)
 COLLECTOR := $(filter-out $(NO_PG),$(call src,collector))
 AGENT := $(call src,optimizer/agent optimizer/netd optimizer/apply) \
@@ -144,8 +147,8 @@ bench-collector: $(CROWD) $(O)/meshopt-collector
 	@tests/bench/collector.sh $(B)
 
 # netd on a line, for the lab: with the steps at which it can be killed.
-NETD := $(call src,optimizer/netd) $(addprefix optimizer/apply/,preflight.c state.c steps.c \
-	steps_text.c) $(wildcard optimizer/apply/kernel_*.c)
+NETD := $(call src,optimizer/netd) $(addprefix optimizer/apply/,preflight.c state.c) \
+	$(wildcard optimizer/apply/kernel_*.c)
 LABTOOLS := $(addprefix $(O)/lab-tools/,netd-client netlink-bench seal)
 $(O)/lab-tools/netlink-bench: $(call obj,tests/lab/netlink_bench.c \
     $(wildcard optimizer/apply/kernel_*.c)) $(O)/libcommon.a

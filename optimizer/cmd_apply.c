@@ -1,40 +1,52 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * meshopt apply: carry a plan out on this node.  Options and files in, the outcome to
- * stdout; what is done in between is in apply/.
+ * stdout; who carries it out is the agent's core with netd: see cmd_apply_run.h.
  */
 #include <errno.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/num.h"
 #include "common/opts.h"
-#include "optimizer/apply/place.h"
-#include "optimizer/apply/run.h"
+#include "optimizer/agent/order.h"
+#include "optimizer/apply/preflight.h"
 #include "optimizer/cmd.h"
+#include "optimizer/cmd_apply_run.h"
+#include "optimizer/netd/claim.h"
+#include "optimizer/netd/serve.h"
+#include "optimizer/operate/pending.h"
 #include "optimizer/operate/self.h"
 #include "optimizer/plan_file.h"
+#include "optimizer/undo.h"
 
 #define WAIT_DEFAULT (60 * NS_PER_S)
 
+/* One that has just been killed may take a moment to go. */
+#define CLAIM_TRIES 20
+#define CLAIM_NAP   (50 * NS_PER_MS)
+
 struct apply_opts {
 	const char *plan, *mesh, *node;
-	struct run_opts run;
-	bool undo, exit_code;
+	int64_t wait_ns;
+	bool yes, undo, exit_code;
 };
 
 /* What must be freed, whatever was reached. */
 struct apply {
+	const struct apply_opts *opts;
 	struct mesh *mesh;
-	struct plan *plan;
-	struct goals goals;
+	size_t self;
+	struct way_wish *wishes;       /* one a node */
+	struct apply_outcome *outcome; /* likewise */
 	struct kernel *kernel;
-	struct run_io *io;
-	struct run_result result;
+	struct state state;
+	int claim; /* see claim.h; -1 = none */
 };
 
 static void
@@ -71,11 +83,11 @@ parse(int argc, char **argv, struct apply_opts *o)
 
 	while ((c = opts_next(argc, argv, "hy", options)) != -1) {
 		if (c == 'y') {
-			o->run.yes = true;
+			o->yes = true;
 		} else if (c == 'u') {
 			o->undo = true;
 		} else if (c == 'w') {
-			if (num_duration(optarg, &o->run.wait_ns) < 0) {
+			if (num_duration(optarg, &o->wait_ns) < 0) {
 				log_warnx("--wait: \"%s\" is not a time such as 60s",
 				    optarg);
 				return EXIT_USAGE;
@@ -101,199 +113,210 @@ parse(int argc, char **argv, struct apply_opts *o)
 	return -1;
 }
 
-/* Names of endpoints, before anything is touched: a resolver may lie beyond a tunnel.
- */
-static int
-resolve(struct goals *goals, struct err *err)
+/* Those of the plan that this node is an end of; all others are left as they are. */
+static void
+spoken_of(struct apply *a, const struct plan *plan)
 {
-	const struct addrinfo hints = { .ai_family = AF_UNSPEC,
-		.ai_socktype = SOCK_DGRAM,
-		.ai_flags = AI_ADDRCONFIG };
+	for (size_t i = 0; i < a->mesh->n_nodes; i++)
+		a->wishes[i].leave = true;
+	for (size_t i = 0; i < plan->n_routes; i++) {
+		const struct plan_route *r = &plan->routes[i];
+		size_t x = mesh_find(a->mesh, plan->names[r->a]);
+		size_t y = mesh_find(a->mesh, plan->names[r->b]);
 
-	for (size_t i = 0; i < goals->n; i++) {
-		struct goal *goal = &goals->goal[i];
-		const struct mesh_node *node = goals_node(goals, i);
-		struct addrinfo *found = NULL;
-		int rc;
-
-		if (!goal->starts || goal->endpoint.family)
+		if (x != a->self && y != a->self)
 			continue;
-		rc = getaddrinfo(node->endpoint.host, NULL, &hints, &found);
-		if (rc != 0)
-			return err_set(err, "%s: endpoint %s: %s", node->name,
-			    node->endpoint.host, gai_strerror(rc));
-		rc = addr_from_sockaddr(found->ai_addr, &goal->endpoint) ? 0 : -1;
-		freeaddrinfo(found);
-		if (rc < 0)
-			return err_set(err, "%s: endpoint %s: no address", node->name,
-			    node->endpoint.host);
+		x = x == a->self ? y : x;
+		a->wishes[x].leave = x == a->mesh->hub;
+		a->wishes[x].hub_us = r->hub_us;
 	}
-	return 0;
 }
 
 static int
-load(const struct apply_opts *o, struct apply *a, struct err *err)
+read_wishes(struct apply *a, struct err *err)
 {
-	size_t self = 0;
-	int rc = mesh_load(o->mesh, &a->mesh, err);
+	struct plan *plan = NULL;
+	struct order order = { 0 };
+	int rc;
 
-	if (rc == 0)
-		rc = kernel_open(a->mesh->direct_interface, &a->kernel, err);
-	/* Taking back must work on a node that the mesh file has forgotten. */
-	if (rc == 0 && a->mesh->in_place && !o->undo)
+	if (a->mesh->in_place)
 		return err_set(err,
 		    "%s: Switching = in-place: both ends must move together, and only "
 		    "meshopt-agent can do that",
-		    o->mesh);
-	if (rc == 0 && o->undo) {
-		a->goals = (struct goals){ .mesh = a->mesh };
-		return 0;
+		    a->opts->mesh);
+	rc = plan_file_read(a->opts->plan, a->mesh, &plan, err);
+	if (rc == 0)
+		rc = order_from_plan(a->mesh, plan, &order, err);
+	if (rc == 0)
+		rc = self_find(a->kernel, a->mesh, a->opts->node, &a->self, err);
+	if (rc == 0) {
+		a->wishes = mem_array(a->mesh->n_nodes, sizeof(*a->wishes));
+		order_wishes(&order, a->self, a->mesh->n_nodes, a->wishes);
+		spoken_of(a, plan);
 	}
-	if (rc == 0)
-		rc = plan_file_read(o->plan, a->mesh, &a->plan, err);
-	if (rc == 0)
-		rc = self_find(a->kernel, a->mesh, o->node, &self, err);
-	if (rc == 0)
-		rc = goals_from_plan(a->mesh, self, a->plan, &a->goals, err);
-	if (rc == 0)
-		rc = resolve(&a->goals, err);
+	order_fini(&order);
+	plan_free(plan);
 	return rc;
 }
 
-static void
-print_steps(const struct apply *a, const char *verb)
+static bool
+is_asked(const struct apply *a, size_t node)
 {
-	char text[STEPS_TEXT_MAX];
-
-	for (size_t s = 0; s < a->result.steps.n; s++) {
-		const struct step *step = &a->result.steps.step[s];
-		const struct step *next = step + 1;
-		int64_t promise;
-
-		steps_text(&a->goals, step, text);
-		printf("%s%s\n", verb, text);
-		/* Between a pair's peer and its routes lies what may say no. */
-		if (step->goal == STEPS_NODE || s + 1 == a->result.steps.n ||
-		    next->kind != STEP_ROUTE || step->kind == STEP_ROUTE)
-			continue;
-		promise = a->goals.goal[step->goal].promise_us;
-		printf(
-		    "%s%s: wait for a handshake, then %u small and %u full-size probes",
-		    verb, goals_node(&a->goals, step->goal)->name, PAIR_PROBES,
-		    PAIR_PROBES);
-		if (promise >= 0)
-			printf(", at most %.1f ms",
-			    (double)pair_limit_us(promise) / 1000);
-		putchar('\n');
-	}
+	return !a->wishes[node].leave;
 }
 
-/* What was done, a line a pair that needed something. */
 static void
+log_line(const char *text, void *ctx)
+{
+	(void)ctx;
+	log_warnx("%s", text);
+}
+
+static void
+print_would(const char *text, void *ctx)
+{
+	(void)ctx;
+	printf("would %s\n", text);
+}
+
+/* Each fault is said; nothing is touched then. */
+static int
+check(const struct apply *a, struct err *err)
+{
+	const struct preflight p = { a->mesh, a->self, &a->state, log_line, NULL };
+	bool leaves = false;
+	size_t faults;
+
+	for (size_t i = 0; i < a->mesh->n_nodes; i++)
+		leaves |= is_asked(a, i) && a->wishes[i].path != WAY_BY_HUB;
+	faults = preflight_host(&p, leaves);
+	/* Without these the state has not even been read. */
+	if (!a->state.may_change || !a->state.has_wireguard ||
+	    !a->state.hub_link.ifindex)
+		return err_code(err, EPERM, "nothing was touched");
+	for (size_t i = 0; i < a->mesh->n_nodes; i++) {
+		if (is_asked(a, i))
+			faults +=
+			    preflight_pair(&p, i, a->wishes[i].path != WAY_BY_HUB);
+	}
+	if (a->opts->yes && access(SERVE_FREEZE, F_OK) == 0) {
+		log_warnx("this node is frozen: meshopt freeze --off, or apply --undo");
+		faults++;
+	}
+	return faults ? err_code(err, EPERM, "nothing was touched") : 0;
+}
+
+static int
+claim(struct apply *a, struct err *err)
+{
+	const struct timespec nap = { .tv_nsec = CLAIM_NAP };
+	const char *name = a->mesh->direct_interface;
+
+	for (int i = 0; i < CLAIM_TRIES; i++) {
+		a->claim = claim_take(name);
+		if (a->claim != -EADDRINUSE)
+			break;
+		(void)nanosleep(&nap, NULL); /* shorter does no harm */
+	}
+	if (a->claim == -EADDRINUSE)
+		return err_code(err, EADDRINUSE,
+		    "%s: meshopt-agent, or another apply, is at work on it: let the "
+		    "agent follow what `meshopt plan --publish` signs, systemctl stop "
+		    "meshopt-agent, or take everything back by meshopt panic",
+		    name);
+	return a->claim < 0 ? err_code(err, -a->claim, "%s: cannot be claimed", name)
+			    : 0;
+}
+
+/* What became of the pairs, a line for each that changed or failed. */
+static int
 print_outcome(const struct apply *a)
 {
-	for (size_t i = 0; i < a->result.n_pairs; i++) {
-		const struct run_pair *pair = &a->result.pair[i];
-		const char *name = goals_node(&a->goals, i)->name;
+	size_t done = 0, failed = 0;
 
-		if (pair->why.text[0])
+	for (size_t i = 0; i < a->mesh->n_nodes; i++) {
+		const struct apply_outcome *out = &a->outcome[i];
+		const char *name = a->mesh->nodes[i].name;
+		enum way_path path = a->wishes[i].path;
+
+		if (!is_asked(a, i))
+			continue;
+		if (!out->over || out->why.text[0]) {
 			printf("%s: not done\n", name);
-		else if (pair->changed && pair->median_us >= 0)
+			failed++;
+			continue;
+		}
+		done += out->changed || path != WAY_BY_HUB;
+		if (out->changed && path == WAY_BY_HUB)
+			printf("%s: by the hub\n", name);
+		else if (out->changed && path == WAY_BY_TUNNEL)
 			printf("%s: direct, %.1f ms\n", name,
-			    (double)pair->median_us / 1000);
-		else if (pair->changed)
-			printf("%s: %s\n", name,
-			    a->goals.goal[i].direct ? "peer completed" : "by the hub");
+			    (double)out->rtt_us / 1000);
+		/* Its answers come by the hub until the far end has switched, too. */
+		else if (out->changed)
+			printf("%s: relay:%s\n", name,
+			    a->mesh->nodes[a->wishes[i].via].name);
 	}
+	return failed ? done ? EXIT_PARTIAL : EXIT_FAILED : EXIT_DONE;
 }
 
 static int
-status(const struct apply *a, const struct apply_opts *o)
+carry_out(struct apply *a, struct err *err)
 {
-	const struct run_result *result = &a->result;
+	struct way_wish *wishes =
+	    mem_array(a->mesh->n_nodes, sizeof(*wishes)); /* to be bent on the way */
+	const struct apply_run run = { .mesh_path = a->opts->mesh,
+		.node = a->opts->node,
+		.mesh = a->mesh,
+		.self = a->self,
+		.wishes = wishes,
+		.wait_ns = a->opts->wait_ns };
+	int rc, status;
 
-	if (result->failed)
-		return result->done ? EXIT_PARTIAL : EXIT_FAILED;
-	if (!o->run.yes && o->exit_code && result->steps.n)
-		return EXIT_PENDING;
-	return EXIT_DONE;
+	a->outcome = mem_array(a->mesh->n_nodes, sizeof(*a->outcome));
+	memcpy(wishes, a->wishes, a->mesh->n_nodes * sizeof(*wishes));
+	rc = cmd_apply_run(&run, a->outcome, err);
+	status = print_outcome(a);
+	if (rc < 0)
+		log_warnx("%s", err->text);
+	free(wishes);
+	return status;
 }
 
 static int
-apply(struct apply *a, const struct apply_opts *o)
+apply(struct apply *a)
 {
+	struct pending p = { .mesh = a->mesh,
+		.self = a->self,
+		.state = &a->state,
+		.wishes = a->wishes,
+		.line = log_line };
 	struct err err;
-	int rc = run_apply(a->kernel, &a->goals, &o->run, a->io, &a->result, &err);
+	size_t n;
 
-	if (rc == 0 && a->result.steps.n == 0 && a->result.failed == 0) {
+	if (check(a, &err) < 0) {
+		log_warnx("%s", err.text);
+		return EXIT_FAILED;
+	}
+	(void)pending_orphans(&p); /* they are left alone */
+	p.line = a->opts->yes ? NULL : print_would;
+	n = pending(&p);
+	if (n == 0) {
 		printf("nothing to do: %s is as the plan says\n",
-		    a->mesh->nodes[a->goals.self].name);
+		    a->mesh->nodes[a->self].name);
 		return EXIT_DONE;
 	}
-	if (!o->run.yes) {
-		print_steps(a, "would ");
-		if (rc == 0)
-			log_info("nothing was changed; --yes does it");
-	} else {
-		print_outcome(a);
-	}
-	if (rc < 0) {
-		log_warnx("%s", err.text);
-		return a->result.done ? EXIT_PARTIAL : EXIT_FAILED;
-	}
-	return status(a, o);
-}
-
-static void
-print_back(const char *name, void *ctx)
-{
-	const struct apply_opts *o = ctx;
-
-	printf("%s%s: by the hub\n", o->run.yes ? "" : "would be ", name);
-}
-
-static int
-undo_place(struct apply *a, const struct apply_opts *o)
-{
-	int rc = place_undo(a->kernel, a->mesh, o->run.yes, print_back,
-	    (void *)(uintptr_t)o); /* is only read */
-
-	if (rc < 0)
-		log_warnx("%s: giving prefixes back to the hub's peer: %s",
-		    a->mesh->interface, strerror(-rc));
-	return rc < 0 ? EXIT_FAILED : EXIT_DONE;
-}
-
-static int
-undo(struct apply *a, const struct apply_opts *o)
-{
-	const char *dev = a->mesh->direct_interface;
-	struct err err;
-	int rc = run_undo(a->kernel, &a->goals, &o->run, a->io, &a->result, &err);
-
-	print_steps(a, o->run.yes ? "" : "would ");
-	if (rc < 0)
-		log_warnx("%s", err.text);
-	else if (a->result.steps.n == 0)
-		printf("nothing to undo: meshopt has no route on %s\n", dev);
-	else if (o->run.yes)
-		log_info(
-		    "all by the hub; %s and its peers stay, unused, as the other ends "
-		    "may still send by them; once they are undone too: ip link del %s",
-		    dev, dev);
-	else
-		log_info("nothing was changed; --yes does it");
-	if (rc < 0)
-		return a->result.done ? EXIT_PARTIAL : EXIT_FAILED;
-	return status(a, o);
+	if (a->opts->yes)
+		return carry_out(a, &err);
+	log_info("nothing was changed; --yes does it");
+	return a->opts->exit_code ? EXIT_PENDING : EXIT_DONE;
 }
 
 int
 cmd_apply(int argc, char **argv)
 {
-	struct apply_opts opts = { .mesh = MESH_DEFAULT_PATH,
-		.run.wait_ns = WAIT_DEFAULT };
-	struct apply a = { 0 };
+	struct apply_opts opts = { .mesh = MESH_DEFAULT_PATH, .wait_ns = WAIT_DEFAULT };
+	struct apply a = { .opts = &opts, .claim = -1 };
 	struct err err;
 	int rc = parse(argc, argv, &opts);
 
@@ -301,20 +324,29 @@ cmd_apply(int argc, char **argv)
 		return rc;
 	/* A pipe's reader gets each line as it comes. */
 	(void)setvbuf(stdout, NULL, _IOLBF, 0); /* at worst it stays as it was */
-	a.io = run_io_new();
-	if (load(&opts, &a, &err) < 0) {
+	rc = mesh_load(opts.mesh, &a.mesh, &err);
+	if (rc == 0 && !opts.undo)
+		rc = kernel_open(a.mesh->direct_interface, &a.kernel, &err);
+	if (rc == 0 && !opts.undo)
+		rc = read_wishes(&a, &err);
+	if (rc == 0 && opts.yes)
+		rc = claim(&a, &err);
+	if (rc == 0 && !opts.undo)
+		rc = state_read(a.kernel, a.mesh, clock_wall(), &a.state, &err);
+	if (rc < 0) {
 		log_warnx("%s", err.text);
 		rc = EXIT_FAILED;
+	} else if (opts.undo) {
+		rc = undo(&(struct undo){ opts.mesh, opts.yes, opts.exit_code });
 	} else {
-		rc = !opts.undo		? apply(&a, &opts)
-		     : a.mesh->in_place ? undo_place(&a, &opts)
-					: undo(&a, &opts);
+		rc = apply(&a);
 	}
-	run_result_fini(&a.result);
-	goals_fini(&a.goals);
-	plan_free(a.plan);
+	if (a.claim >= 0)
+		(void)close(a.claim); /* nothing was written */
+	free(a.outcome);
+	free(a.wishes);
+	state_fini(&a.state);
 	kernel_close(a.kernel);
 	mesh_free(a.mesh);
-	run_io_free(a.io);
 	return rc;
 }

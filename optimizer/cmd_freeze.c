@@ -7,15 +7,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "common/log.h"
 #include "common/mesh.h"
 #include "common/opts.h"
 #include "optimizer/cmd.h"
+#include "optimizer/undo.h"
 
 #define FREEZE_FILE "/etc/meshopt/freeze" /* netd's, too */
 
@@ -108,16 +107,13 @@ int
 cmd_panic(int argc, char **argv)
 {
 	struct freeze_opts o = read_options(argc, argv, panic_longs, panic_usage);
-	const char *args[] = { "apply", "--undo", "--yes", "--mesh", o.mesh,
-		o.node ? "--node" : NULL, o.node, NULL };
-	int n = o.node ? 7 : 5, status;
+	int status;
 	bool frozen;
 
 	if (o.status >= 0)
 		return o.status;
 	frozen = freeze(o.file) == 0;
-	optind = 0;					 /* of glibc: start over */
-	status = cmd_apply(n, (char **)(uintptr_t)args); /* getopt moves, no more */
+	status = undo(&(struct undo){ .mesh = o.mesh, .yes = true });
 	if (!frozen)
 		log_warnx("not frozen: the agent may make the routes again; stop it");
 	return frozen ? status : EXIT_FAILED;

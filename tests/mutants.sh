@@ -15,8 +15,8 @@ mkdir -p "$out/obj"
 netd='test_netd_policy test_netd test_netd_watch test_netd_kill test_netd_fail test_netd_found
 	test_netd_machine test_netd_place test_netd_place_fail test_nl_names test_nl_place'
 agent='test_agent_way test_agent_watch test_agent_live test_agent_guard test_agent_follow
-	test_agent_nat test_agent_turn test_agent_dwell test_pair test_agent_core test_agent_model
-	test_agent_place'
+	test_agent_nat test_agent_turn test_agent_dwell test_pair test_agent_once test_agent_core
+	test_agent_model test_agent_place'
 publisher='test_stage'
 libs="$(pkg-config --libs libmnl libsodium jansson) -lm"
 pattern=${1-} all=0
@@ -230,7 +230,7 @@ edit "guard: another relay is no change" $guard 's/ \&\& p->via == q->via;/;/'
 edit "guard: for ever the same allowance" $guard 's/1 \+ \(away > 0 \? away \/ GUARD_PERIOD_NS : 0\)/1/'
 edit "guard: no ten minutes between" $guard 's/1 \+ \(away > 0 \? away \/ GUARD_PERIOD_NS : 0\)/1000/'
 edit "guard: the clock that went back" $guard 's/away > 0 \? away \/ GUARD_PERIOD_NS : 0/away \/ GUARD_PERIOD_NS/'
-edit "order: not published" $order 's/if \(!plan->issue\)/if (0)/'
+edit "agent: not published" $follow 's/rc == 0 \&\& !plan->issue/0/'
 edit "order: of another mesh" $order 's/if \(strcmp\(plan->mesh, mesh->name\) != 0\)/if (0)/'
 edit "order: an unknown name" $order 's/if \(r->node\[i\] == SIZE_MAX\)/if (0)/'
 edit "order: beyond its names" $order 's/if \(route->a >= r->plan->n_names \|\| route->b/if (route->b/'
@@ -255,7 +255,7 @@ edit "agent: a plan that does not fit is the one that we have" $follow 's/if \(f
 
 way=optimizer/agent/way.c watch=optimizer/agent/way_watch.c live=optimizer/agent/live.c
 way_core=optimizer/agent/way_core.h nat=optimizer/agent/way_nat.c
-edit "way: begins before it has looked" $way 's/if \(w->seen_at.ns == 0\)/if (0)/'
+edit "way: begins before it has looked" $way 's/if \(w->seen_at.ns == 0 \|\| /if (/'
 edit "way: begins by an old plan" $way_core 's/return v->fresh \&\& /return /'
 edit "way: begins though frozen" $way_core 's/ \&\& !v->frozen \&\& !w->seen.foreign/ \&\& !w->seen.foreign/'
 edit "way: no dwell" $way_core 's/v->now.ns >= w->hold_until.ns \&\& //'
@@ -307,7 +307,7 @@ edit "way: carries by what died with the hub" $way 's/!live_answers_since\(&w->l
 edit "way: carries by one answer" $way 's/w->live.good < LIVE_MISSES \|\|/w->live.good < 1 ||/'
 edit "way: takes away what the far end uses" $way 's/ \&\& far_has_left\(w, v\) \? WAY_UNSTAGE/ ? WAY_UNSTAGE/'
 edit "way: moves what the far end uses" $way 's/return far_has_left\(w, v\) \&\&$/return true \&\&/'
-edit "way: takes away at once" $way 's/return idle_ns >= WAY_RETIRE_NS \&\& /return /'
+edit "way: takes away at once" $way 's/ idle_ns >= WAY_RETIRE_NS \&\&//'
 edit "way: takes away though frozen" $way 's/!w->idle_since.ns \|\| v->frozen\)/!w->idle_since.ns)/'
 edit "way: the far end left a moment ago" $way 's/mono_diff\(v->now, w->far_since\) >= WAY_FAR_NS \&\&$/1 \&\&/'
 edit "way: the far end still sends" $way 's/mono_diff\(v->now, w->quiet_since\) >= WAY_QUIET_NS \&\&$/1 \&\&/'
@@ -378,12 +378,12 @@ edit "dwell: is written at each look" $dwell 's/ \|\| mono_diff\(until, d->kept\
 edit "dwell: a full disk is not tried again" $dwell 's/d->said != 0 \&\& now.ns >= d->retry_at.ns/false/'
 edit "nat: both ends of a pair start" optimizer/agent/core_nat.c 's/w->starts = mesh_initiator.*/w->starts = true;/'
 edit "nat: the hub tells of a moving endpoint all the time" optimizer/agent/core_nat.c 's/if \(w->told.family \&\& mono_diff\(c->now, w->punched\) < TELL_NS\)/if (0)/'
-edit "nat: reflectors though frozen" optimizer/agent/core_nat.c 's/in_place \|\| c->self.frozen \|\|/in_place ||/'
+edit "nat: reflectors though frozen" optimizer/agent/core_nat.c 's/ \|\| c->self.frozen//'
 edit "pair: nine of ten small ones" $pair 's/small->answered < PAIR_PROBES\)/small->answered < PAIR_PROBES - 1)/'
 edit "pair: nine of ten full-size ones" $pair 's/full->answered < PAIR_PROBES\)/full->answered < PAIR_PROBES - 1)/'
 edit "pair: any RTT" $pair 's/limit >= 0 \&\& median > limit\)/0)/'
 edit "pair: no RTT" $pair 's/limit >= 0 \&\& median < 0\)/0)/'
-edit "pair: answers after the verdict" $pair '/^pair_answered/,/^}/s/if \(p->phase != PAIR_STAGED\)/if (0)/'
+edit "pair: answers after the verdict" $pair '/^pair_answered/,/^}/s/if \(p->phase != PAIR_PROBING\)/if (0)/'
 edit "pair: a full-size probe that does not fit" $pair 's/^\t\tpair_lost\(p, size\);/\t\tpair_answered(p, size, 1);/'
 
 # --- the agent: in place ---
@@ -402,6 +402,14 @@ edit "place: one that did not follow is tried again at once" $place 's/w->hold_u
 edit "place: the tunnel is probed, not the path" optimizer/agent/core_probe.c 's/bool as_data = .*/bool as_data = false;/'
 edit "place: words keep a peer that should go" $place 's/return way_pace\(w, v\) != WAY_SILENT \&\& /return /'
 edit "place: the end that hears of a plan first waits" $way 's/w->starts \|\| w->in_place \|\|/w->starts ||/'
+
+# --- the core once, in the foreground ---
+
+edit "once: a peer is taken away" $way 's/return !w->once \&\& /return /'
+edit "once: what no plan speaks of is changed" $way 's/ \|\| w->wish.leave\)/)/'
+edit "once: the lease is waited for" $way 's/\(w->once \|\| mono/(mono/'
+edit "once: reflectors that nobody reads" optimizer/agent/core_nat.c 's/ \|\| c->opts.once//'
+edit "once: a round that failed is begun anew" $watch '/^test_failed/,/^}/s/w->round_at = .*;/;/'
 
 # --- the publisher's stages ---
 

@@ -34,6 +34,8 @@ open_order(const struct mesh *mesh, const void *bytes, size_t len, struct order 
 	if (rc < 0)
 		return rc;
 	rc = plan_from_json((const char *)payload, payload_len, &plan, err);
+	if (rc == 0 && !plan->issue)
+		rc = err_set(err, "plan: it was not published: it has no epoch");
 	if (rc == 0)
 		rc = order_from_plan(mesh, plan, out, err);
 	if (rc < 0 && plan && plan->issue) {

@@ -195,21 +195,21 @@ order_from_plan(const struct mesh *mesh, const struct plan *plan, struct order *
 	int rc = 0;
 
 	*out = (struct order){ 0 };
-	if (!plan->issue)
-		return err_set(err, "plan: it was not published: it has no epoch");
 	if (strcmp(plan->mesh, mesh->name) != 0)
 		return err_set(err,
 		    "plan: made for the mesh %s, but the mesh file is of %s",
 		    plan->mesh[0] ? plan->mesh : "(no name)", mesh->name);
-	out->epoch = plan->issue->epoch;
-	out->issued = plan->issue->issued;
-	out->ttl_ns = (int64_t)plan->issue->ttl_s * NS_PER_S;
+	if (plan->issue) {
+		out->epoch = plan->issue->epoch;
+		out->issued = plan->issue->issued;
+		out->ttl_ns = (int64_t)plan->issue->ttl_s * NS_PER_S;
+	}
 	r.node = mem_array(plan->n_names, sizeof(*r.node));
 	out->pair = mem_array(plan->n_routes < ORDER_PAIRS_MAX ? plan->n_routes + 1
 							       : ORDER_PAIRS_MAX + 1,
 	    sizeof(*out->pair));
 	rc = read_names(&r);
-	if (rc == 0)
+	if (rc == 0 && plan->issue)
 		rc = read_hints(&r);
 	for (size_t i = 0; i < plan->n_routes && rc == 0; i++)
 		rc = read_route(&r, &plan->routes[i]);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A published plan in terms of the roster: which pairs leave the hub, and by which way.
+ * A plan in terms of the roster: which pairs leave the hub, and by which way.
  * Here names become indices and paths are held against what the roster allows; a plan
  * that does not fit is refused as a whole.  Pure.
  */
@@ -33,10 +33,10 @@ struct order {
 };
 
 /*
- * -EINVAL, with err in words, for the plan of another mesh, one that was not published,
- * an unknown name, a pair with the hub, a tunnel that nobody can start, a relay that
- * may not forward or whose tunnels are not in the plan, a pair that the mesh file pins
- * to another path, or more than the limits above.
+ * -EINVAL, with err in words, for the plan of another mesh, an unknown name, a pair
+ * with the hub, a tunnel that nobody can start, a relay that may not forward or whose
+ * tunnels are not in the plan, a pair that the mesh file pins to another path, or more
+ * than the limits above.
  */
 int order_from_plan(const struct mesh *mesh, const struct plan *plan, struct order *out,
     struct err *err);

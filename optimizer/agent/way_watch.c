@@ -11,12 +11,8 @@ static void
 begin_test(struct way *w, const struct way_view *v)
 {
 	struct pair_opts opts = { .name = w->name,
-		.listener = w->listener,
-		.port = w->port,
 		.promise_us = w->wish.promise_us,
-		.wait_ns = 0,
-		.full_bytes = w->full_bytes,
-		.routes = true };
+		.full_bytes = w->full_bytes };
 
 	/* The answers of a relay path take the far end's own way back, which is the
 	 * hub's until it has switched, too. */
@@ -26,9 +22,7 @@ begin_test(struct way *w, const struct way_view *v)
 	/* Whoever carries a pair while the hub is gone need not keep a promise. */
 	if (w->emergency)
 		opts.promise_us = -1;
-	pair_init(&w->test, &opts);
-	pair_staged(&w->test, v->now);
-	pair_shaken(&w->test, v->now);
+	pair_begin(&w->test, &opts, v->now);
 	w->testing = true;
 	if (!w->seen.route)
 		w->why.text[0] = '\0';

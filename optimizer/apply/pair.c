@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The state machine of one pair.  Pure.
+ * The test of one path.
  */
 #include "optimizer/apply/pair.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,9 +19,23 @@
 #define VERDICT_SLACK NS_PER_S
 
 void
-pair_init(struct pair *p, const struct pair_opts *opts)
+pair_begin(struct pair *p, const struct pair_opts *opts, struct mono now)
 {
-	*p = (struct pair){ .opts = *opts, .phase = PAIR_HUB };
+	*p = (struct pair){ .opts = *opts, .phase = PAIR_PROBING, .next_probe = now };
+}
+
+static void fail(struct pair *p, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void
+fail(struct pair *p, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(p->why.text, sizeof(p->why.text), fmt, ap); /* cut is fine */
+	va_end(ap);
+	p->phase = PAIR_FAILED;
 }
 
 static int
@@ -75,20 +89,20 @@ judge(struct pair *p)
 	int64_t median = pair_median_us(p), limit = pair_limit_us(p->opts.promise_us);
 
 	if (small->answered < PAIR_PROBES && p->send_errno)
-		pair_fail(p, "%s: sending into the tunnel: %s", p->opts.name,
+		fail(p, "%s: sending into the tunnel: %s", p->opts.name,
 		    strerror(-p->send_errno));
 	else if (small->answered < PAIR_PROBES)
-		pair_fail(p,
+		fail(p,
 		    "%s: %u of %u probes in the tunnel were answered: is %s losing "
 		    "packets, or dropping ICMPv6 on its direct interface?",
 		    p->opts.name, small->answered, PAIR_PROBES, p->opts.name);
 	else if (full->answered > 0 && full->answered < PAIR_PROBES)
-		pair_fail(p,
+		fail(p,
 		    "%s: %u of %u full-size probes (%zu bytes) were answered: the path "
 		    "loses packets",
 		    p->opts.name, full->answered, PAIR_PROBES, p->opts.full_bytes);
 	else if (full->answered < PAIR_PROBES)
-		pair_fail(p,
+		fail(p,
 		    "%s: %u of %u full-size probes (%zu bytes) were answered, and all "
 		    "small "
 		    "ones: the path takes no packets of that size; lower the MTU of "
@@ -96,11 +110,10 @@ judge(struct pair *p)
 		    "interfaces, or let it pass fragments",
 		    p->opts.name, full->answered, PAIR_PROBES, p->opts.full_bytes);
 	else if (limit >= 0 && median < 0)
-		pair_fail(p,
-		    "%s: the clock was stepped while its RTT was measured: again",
+		fail(p, "%s: the clock was stepped while its RTT was measured: again",
 		    p->opts.name);
 	else if (limit >= 0 && median > limit)
-		pair_fail(p,
+		fail(p,
 		    "%s: %.1f ms in the tunnel, but the plan promised %.1f ms (limit "
 		    "%.1f "
 		    "ms): make a new plan",
@@ -109,14 +122,16 @@ judge(struct pair *p)
 		p->phase = PAIR_VERIFIED;
 }
 
-static enum pair_act
-probe(struct pair *p, struct mono now)
+enum pair_act
+pair_next(struct pair *p, struct mono now)
 {
 	unsigned sent = p->count[PAIR_SMALL].sent + p->count[PAIR_FULL].sent;
 
+	if (p->phase != PAIR_PROBING)
+		return PAIR_WAIT;
 	if (all_in(p) || (sent == 2 * PAIR_PROBES && now.ns >= p->verdict_by.ns)) {
 		judge(p);
-		return pair_next(p, now);
+		return PAIR_WAIT;
 	}
 	if (sent == 2 * PAIR_PROBES || now.ns < p->next_probe.ns)
 		return PAIR_WAIT;
@@ -124,70 +139,14 @@ probe(struct pair *p, struct mono now)
 	return sent % 2 ? PAIR_PROBE_FULL : PAIR_PROBE_SMALL;
 }
 
-enum pair_act
-pair_next(struct pair *p, struct mono now)
-{
-	switch (p->phase) {
-	case PAIR_HUB:
-		return PAIR_STAGE;
-	case PAIR_STAGED:
-		if (p->shaken)
-			return probe(p, now);
-		if (mono_diff(now, p->since) >= p->opts.wait_ns)
-			pair_fail(p,
-			    "%s: no handshake in %lld s: is `meshopt apply` running "
-			    "there? "
-			    "is UDP port %u open on %s?",
-			    p->opts.name, (long long)(p->opts.wait_ns / NS_PER_S),
-			    p->opts.port, p->opts.listener);
-		return PAIR_WAIT;
-	case PAIR_VERIFIED:
-		return PAIR_ROUTE;
-	case PAIR_DIRECT:
-	case PAIR_FAILED:
-		break;
-	}
-	return PAIR_WAIT;
-}
-
 struct mono
 pair_wake(const struct pair *p)
 {
-	if (p->phase != PAIR_STAGED)
-		return (struct mono){ pair_is_over(p) ? INT64_MAX : 0 };
-	if (!p->shaken)
-		return mono_add(p->since, p->opts.wait_ns);
+	if (p->phase != PAIR_PROBING)
+		return (struct mono){ INT64_MAX };
 	if (p->count[PAIR_SMALL].sent + p->count[PAIR_FULL].sent == 2 * PAIR_PROBES)
 		return p->verdict_by;
 	return p->next_probe;
-}
-
-bool
-pair_is_over(const struct pair *p)
-{
-	return p->phase == PAIR_DIRECT || p->phase == PAIR_FAILED;
-}
-
-bool
-pair_awaits_handshake(const struct pair *p)
-{
-	return p->phase == PAIR_STAGED && !p->shaken;
-}
-
-void
-pair_staged(struct pair *p, struct mono now)
-{
-	assert(p->phase == PAIR_HUB);
-	p->phase = p->opts.routes ? PAIR_STAGED : PAIR_DIRECT;
-	p->since = now;
-}
-
-void
-pair_shaken(struct pair *p, struct mono now)
-{
-	assert(pair_awaits_handshake(p));
-	p->shaken = true;
-	p->next_probe = now;
 }
 
 void
@@ -209,7 +168,7 @@ void
 pair_answered(struct pair *p, enum pair_size size, int64_t rtt_us)
 {
 	/* An answer that comes after the verdict changes nothing. */
-	if (p->phase != PAIR_STAGED)
+	if (p->phase != PAIR_PROBING)
 		return;
 	p->count[size].answered++;
 	if (size == PAIR_SMALL && rtt_us >= 0 && p->n_rtt < PAIR_PROBES)
@@ -219,33 +178,6 @@ pair_answered(struct pair *p, enum pair_size size, int64_t rtt_us)
 void
 pair_lost(struct pair *p, enum pair_size size)
 {
-	if (p->phase == PAIR_STAGED)
+	if (p->phase == PAIR_PROBING)
 		p->count[size].lost++;
-}
-
-void
-pair_routed(struct pair *p)
-{
-	assert(p->phase == PAIR_VERIFIED);
-	p->phase = PAIR_DIRECT;
-}
-
-void
-pair_fail(struct pair *p, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void)vsnprintf(p->why.text, sizeof(p->why.text), fmt, ap); /* cut is fine */
-	va_end(ap);
-	p->phase = PAIR_FAILED;
-}
-
-const char *
-pair_phase_name(enum pair_phase phase)
-{
-	static const char *const names[] = { "hub", "staged", "verified", "direct",
-		"failed" };
-
-	return names[phase];
 }

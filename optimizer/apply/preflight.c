@@ -10,11 +10,10 @@
 #include <string.h>
 
 struct check {
-	const struct goals *goals;
+	const struct preflight *opts;
 	const struct mesh *mesh;
+	const struct mesh_node *self;
 	const struct state *state;
-	preflight_cb *report;
-	void *ctx;
 	size_t faults;
 };
 
@@ -30,18 +29,8 @@ fault(struct check *c, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(err.text, sizeof(err.text), fmt, ap); /* cut is fine */
 	va_end(ap);
-	c->report(err.text, c->ctx);
+	c->opts->report(err.text, c->opts->ctx);
 	c->faults++;
-}
-
-static bool
-wants_direct(const struct goals *goals)
-{
-	for (size_t i = 0; i < goals->n; i++) {
-		if (goals->goal[i].direct)
-			return true;
-	}
-	return false;
 }
 
 /* Without these the state has not even been read. */
@@ -58,7 +47,7 @@ check_kernel(struct check *c)
 static void
 check_hub(struct check *c)
 {
-	const struct mesh_node *self = &c->mesh->nodes[c->goals->self];
+	const struct mesh_node *self = c->self;
 	const char *name = c->mesh->interface;
 	const struct kernel_device *hub = c->state->hub;
 	char has[WGKEY_SHORT_MAX], wants[WGKEY_SHORT_MAX];
@@ -86,7 +75,7 @@ check_hub(struct check *c)
 static void
 check_direct(struct check *c)
 {
-	const struct mesh_node *self = &c->mesh->nodes[c->goals->self];
+	const struct mesh_node *self = c->self;
 	const struct kernel_link *link = &c->state->direct_link;
 	const struct kernel_device *dev = c->state->direct;
 	const char *name = c->mesh->direct_interface;
@@ -194,7 +183,7 @@ link_name(const struct check *c, unsigned ifindex)
 static void
 check_same(struct check *c, const char *peer, const struct prefix *prefix)
 {
-	const struct addr *src = &c->mesh->nodes[c->goals->self].address.addr;
+	const struct addr *src = &c->self->address.addr;
 	char text[PREFIX_TEXT_MAX];
 
 	prefix_format(prefix, text);
@@ -273,17 +262,18 @@ check_prefix(struct check *c, const char *peer, const struct prefix *prefix)
 
 /* A tunnel whose own packets are routed into it carries nothing. */
 static void
-check_endpoint(struct check *c, const struct goal *goal)
+check_endpoint(struct check *c, size_t node)
 {
-	const struct mesh_node *peer = &c->mesh->nodes[goal->peer];
+	const struct mesh_node *peer = &c->mesh->nodes[node];
 
-	if (!goal->starts)
+	if (mesh_initiator(c->mesh, c->opts->self, node) != c->opts->self)
 		return;
 	for (size_t i = 0; i < c->mesh->n_nodes; i++) {
-		const struct mesh_node *node = &c->mesh->nodes[i];
+		const struct mesh_node *other = &c->mesh->nodes[i];
 
-		for (size_t j = 0; j < node->n_prefixes; j++) {
-			if (prefix_contains(&node->prefixes[j], &goal->endpoint)) {
+		for (size_t j = 0; j < other->n_prefixes; j++) {
+			if (prefix_contains(&other->prefixes[j],
+				&peer->endpoint.addr)) {
 				fault(c, "%s: its endpoint %s lies inside the overlay",
 				    peer->name, peer->endpoint.host);
 				return;
@@ -292,60 +282,41 @@ check_endpoint(struct check *c, const struct goal *goal)
 	}
 }
 
-static void
-check_goal(struct check *c, const struct goal *goal)
+static struct check
+begin(const struct preflight *p)
 {
-	const struct mesh_node *peer = &c->mesh->nodes[goal->peer];
-
-	for (size_t i = 0; i < peer->n_prefixes; i++) {
-		/* Nothing is taken back either when nothing would be left. */
-		if (goal->direct || state_route(c->state, &peer->prefixes[i]))
-			check_prefix(c, peer->name, &peer->prefixes[i]);
-	}
-	if (goal->direct)
-		check_endpoint(c, goal);
+	return (struct check){ p, p->mesh, &p->mesh->nodes[p->self], p->state, 0 };
 }
 
 size_t
-preflight(const struct goals *goals, const struct state *state, preflight_cb *report,
-    void *ctx)
+preflight_host(const struct preflight *p, bool direct)
 {
-	struct check c = { .goals = goals,
-		.mesh = goals->mesh,
-		.state = state,
-		.report = report,
-		.ctx = ctx };
+	struct check c = begin(p);
 
 	check_kernel(&c);
 	if (c.faults)
 		return c.faults;
 	check_hub(&c);
-	if (wants_direct(goals)) {
+	if (direct)
 		c.mesh->in_place ? check_place(&c) : check_direct(&c);
+	/* The hub's own tunnels carry nothing: no packet comes the other way there. */
+	if (direct && p->self != p->mesh->hub)
 		check_sysctls(&c);
-	}
-	for (size_t i = 0; i < goals->n && c.state->hub_link.ifindex; i++)
-		check_goal(&c, &goals->goal[i]);
 	return c.faults;
 }
 
 size_t
-preflight_host(const struct goals *goals, const struct state *state,
-    preflight_cb *report, void *ctx)
+preflight_pair(const struct preflight *p, size_t node, bool direct)
 {
-	struct check c = { .goals = goals,
-		.mesh = goals->mesh,
-		.state = state,
-		.report = report,
-		.ctx = ctx };
+	const struct mesh_node *peer = &p->mesh->nodes[node];
+	struct check c = begin(p);
 
-	check_kernel(&c);
-	if (c.faults)
-		return c.faults;
-	check_hub(&c);
-	c.mesh->in_place ? check_place(&c) : check_direct(&c);
-	/* The hub's own tunnels carry nothing: no packet comes the other way there. */
-	if (goals->self != goals->mesh->hub)
-		check_sysctls(&c);
+	for (size_t i = 0; i < peer->n_prefixes; i++) {
+		/* Nothing is taken back either when nothing would be left. */
+		if (direct || state_route(p->state, &peer->prefixes[i]))
+			check_prefix(&c, peer->name, &peer->prefixes[i]);
+	}
+	if (direct)
+		check_endpoint(&c, node);
 	return c.faults;
 }

@@ -7,17 +7,23 @@
 #ifndef OPTIMIZER_APPLY_PREFLIGHT_H
 #define OPTIMIZER_APPLY_PREFLIGHT_H
 
-#include "optimizer/apply/goals.h"
 #include "optimizer/apply/state.h"
 
-typedef void preflight_cb(const char *fault, void *ctx);
+/* All borrowed. */
+struct preflight {
+	const struct mesh *mesh;
+	size_t self;
+	const struct state *state;
+	void (*report)(const char *fault, void *ctx); /* once a fault */
+	void *ctx;
+};
 
-/* Calls report once a fault, the gravest first; returns how many there were. */
-size_t preflight(const struct goals *goals, const struct state *state,
-    preflight_cb *report, void *ctx);
+/* Both return how many faults there were, the gravest first. */
 
-/* The same without any pair: is this machine fit to have a direct interface? */
-size_t preflight_host(const struct goals *goals, const struct state *state,
-    preflight_cb *report, void *ctx);
+/* Is this machine fit, and with `direct` fit to have a direct interface? */
+size_t preflight_host(const struct preflight *p, bool direct);
+
+/* Of a fit machine: may this node leave the hub, or with !direct come back to it? */
+size_t preflight_pair(const struct preflight *p, size_t node, bool direct);
 
 #endif

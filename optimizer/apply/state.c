@@ -124,6 +124,13 @@ state_peer(const struct state *state, const struct wgkey *key)
 }
 
 bool
+state_alive(const struct kernel_peer *peer, struct wall now)
+{
+	/* WireGuard renews a live session after 120 s and rejects it after 180 s. */
+	return peer->handshake.ns != 0 && now.ns - peer->handshake.ns < 180 * NS_PER_S;
+}
+
+bool
 state_ours(const struct state *state, const struct kernel_route *route)
 {
 	return route->protocol == RTPROT_MESHOPT && state->direct_link.ifindex != 0 &&

@@ -24,6 +24,10 @@ struct state {
 	bool port_free;			    /* true if the direct interface exists */
 };
 
+/* A NAT forgets UDP after 30 s of silence: the end that starts keeps its session alive.
+ */
+#define STATE_KEEPALIVE_S 25
+
 /* *out is to be cleared with state_fini() in any case. */
 int state_read(struct kernel *k, const struct mesh *mesh, struct wall now,
     struct state *out, struct err *err);
@@ -32,6 +36,9 @@ void state_fini(struct state *state);
 /* A peer of the direct interface, or NULL. */
 const struct kernel_peer *state_peer(const struct state *state,
     const struct wgkey *key);
+
+/* Does this peer have a session, by the age of its latest handshake? */
+bool state_alive(const struct kernel_peer *peer, struct wall now);
 
 /* Is this route one that we made?  Leases of IPv4 are the kernel's own routes. */
 bool state_ours(const struct state *state, const struct kernel_route *route);

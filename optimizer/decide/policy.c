@@ -149,7 +149,7 @@ judge_present(const struct policy *policy, const struct pair *p,
 }
 
 struct policy_verdict
-policy_judge(const struct policy *policy, const struct pair *p,
+policy_weigh(const struct policy *policy, const struct pair *p,
     struct policy_state *state, struct wall now)
 {
 	struct policy_verdict v = { POLICY_FREE, false, true };
@@ -219,7 +219,7 @@ apply_to_tunnels(const struct policy *policy, struct instance *in,
 
 		if (at != SIZE_MAX)
 			tell_tunnel(&room, &in->tunnels[at],
-			    policy_judge(policy, p, &states[i], now));
+			    policy_weigh(policy, p, &states[i], now));
 	}
 	free(room.ends);
 }
@@ -243,7 +243,7 @@ policy_apply(const struct policy *policy, struct instance *in,
 		struct policy_state none = { 0 };
 		struct pair *p = &in->pairs[i];
 		struct policy_verdict v =
-		    policy_judge(policy, p, states ? &states[i] : &none, now);
+		    policy_weigh(policy, p, states ? &states[i] : &none, now);
 
 		p->held = v.held;
 		p->barred |= v.barred;

@@ -83,7 +83,7 @@ void policy_changed(const struct policy *policy, struct policy_state *state,
 double policy_penalty(const struct policy *policy, const struct policy_state *state,
     struct wall now);
 
-struct policy_verdict policy_judge(const struct policy *policy, const struct pair *p,
+struct policy_verdict policy_weigh(const struct policy *policy, const struct pair *p,
     struct policy_state *state, struct wall now);
 
 /*

@@ -66,7 +66,7 @@ suppose(struct doubt *d, int64_t us)
 	p->direct_us = us;
 	p->direct_hi_us = us + d->margin_us;
 	if (d->q->policy)
-		v = policy_judge(d->q->policy, p, &none, (struct wall){ 0 });
+		v = policy_weigh(d->q->policy, p, &none, (struct wall){ 0 });
 	p->held = v.held;
 	p->barred = v.barred || d->thin;
 	if (d->in.n_tunnels)
@@ -272,7 +272,7 @@ find_rule(const struct why_question *q, const struct plan *plan, struct why *out
 	if (rule != WHY_BUDGET)
 		return rule;
 	if (q->policy && !q->in->tunnels) /* else it spoke of tunnels */
-		out->verdict = policy_judge(q->policy, p, &none, (struct wall){ 0 });
+		out->verdict = policy_weigh(q->policy, p, &none, (struct wall){ 0 });
 	if (out->verdict.rule != POLICY_FREE)
 		return WHY_POLICY;
 	if (out->path == PLAN_DIRECT)

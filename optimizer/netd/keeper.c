@@ -41,6 +41,8 @@ keeper_note(struct keeper *k, uint32_t node, unsigned doing)
 	int rc = 0;
 
 	k->book.node[node].doing = doing;
+	if (!k->journal)
+		return 0;
 	book_pack(&k->book, node, (struct book_now){ k->now.mono, k->now.wall },
 	    payload);
 	if (journal_wants_rewrite(k->journal))
@@ -63,21 +65,11 @@ first_fault(const char *fault, void *ctx)
 int
 keeper_preflight(struct keeper *k, uint32_t node, struct err *err)
 {
-	struct goal goal = { .peer = node, .direct = true };
-	struct goals goals = { .mesh = k->mesh, .self = k->self };
 	struct err fault = { 0 };
+	const struct preflight p = { k->mesh, k->self, &k->state, first_fault, &fault };
 
-	if (node == NETD_NONE) {
-		if (preflight_host(&goals, &k->state, first_fault, &fault) == 0)
-			return 0;
-		return err_code(err, ENETDOWN, "%s", fault.text);
-	}
-	goals.goal = &goal;
-	goals.n = 1;
-	goal.starts = mesh_initiator(k->mesh, k->self, node) == k->self;
-	goal.port = mesh_direct_port(k->mesh, keeper_who(k, node));
-	goal.endpoint = k->mesh->nodes[node].endpoint.addr;
-	if (preflight(&goals, &k->state, first_fault, &fault) == 0)
+	if (preflight_host(&p, true) == 0 &&
+	    (node == NETD_NONE || preflight_pair(&p, node, true) == 0))
 		return 0;
 	return err_code(err, ENETDOWN, "%s", fault.text);
 }
@@ -108,7 +100,9 @@ keeper_open(const struct keeper_opts *opts, struct keeper_now now, struct keeper
 	k->limit[BOOK_URGENT] = urgent_limit;
 	k->seen = mem_array(k->mesh->n_nodes, sizeof(*k->seen));
 	book_init(&k->book, k->mesh, opts->boot);
-	rc = journal_open(opts->journal, opts->io, load_cb, k, &k->journal, err);
+	rc = opts->journal
+		 ? journal_open(opts->journal, opts->io, load_cb, k, &k->journal, err)
+		 : 0;
 	keeper_place_open(k);
 	if (rc == 0)
 		rc = keeper_look(k, err);
@@ -116,7 +110,7 @@ keeper_open(const struct keeper_opts *opts, struct keeper_now now, struct keeper
 		keeper_close(k);
 		return rc;
 	}
-	k->damaged = journal_damaged(k->journal);
+	k->damaged = k->journal && journal_damaged(k->journal);
 	if (k->damaged)
 		(void)err_set(&k->words,
 		    "%s: damaged, and set aside as .bad: going on from the kernel",

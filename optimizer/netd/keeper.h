@@ -26,7 +26,9 @@ struct keeper_opts {
 	struct kernel *kernel; /* borrowed */
 	struct mesh *mesh;     /* taken over */
 	size_t self;
-	const char *journal;	     /* path; borrowed during keeper_open() */
+	/* Path, borrowed during keeper_open(); NULL = none: nobody goes on from here.
+	 */
+	const char *journal;
 	const struct journal_io *io; /* NULL = the system's */
 	uint8_t boot[BOOK_BOOT];
 	struct policy_limit limit; /* of path changes; 0 = default */

@@ -71,7 +71,7 @@ int keeper_reflect(struct keeper *k, uint32_t node, struct err *err);
 /* Every route of ours, even of nobody. */
 int keeper_panic(struct keeper *k, struct err *err);
 /* The direct interface with all its addresses, where it lacks something. */
-int keeper_interface(struct keeper *k, uint32_t node, struct err *err);
+int keeper_interface(struct keeper *k, struct err *err);
 
 /*
  * Is what this peer is to hold free for it, or with a peer that we made?  Others' are

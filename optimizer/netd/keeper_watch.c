@@ -165,8 +165,7 @@ repair(struct keeper *k, uint32_t node)
 		"set "
 		"ManageForeignRoutes=no, or see who flushes them") ||
 	    keeper_preflight(k, node, &ignored) < 0 ||
-	    keeper_interface(k, node, &ignored) < 0 ||
-	    keeper_commit(k, node, &ignored) < 0)
+	    keeper_interface(k, &ignored) < 0 || keeper_commit(k, node, &ignored) < 0)
 		(void)keeper_withdraw(k, node, &ignored); /* or the next look does */
 }
 
@@ -231,6 +230,8 @@ go_on(struct keeper *k, uint32_t node, unsigned doing)
 void
 keeper_converge(struct keeper *k)
 {
+	if (!k->blind)
+		scene_vias(&k->scene, &k->book); /* before any peer is judged */
 	for (uint32_t i = 0; i < k->mesh->n_nodes && !k->blind; i++) {
 		const struct book_node *b = &k->book.node[i];
 		struct scene_node s;

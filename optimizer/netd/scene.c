@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "common/mem.h"
-#include "optimizer/apply/steps.h"
 
 bool
 scene_same(const struct prefix *a, const struct prefix *b)
@@ -204,7 +203,21 @@ scene_right(const struct book *book, size_t self, uint32_t node,
 	for (size_t i = 0; i < n; i++)
 		found += scene_among(peer->allowed, peer->n_allowed, &want[i]);
 	right = found == n && peer->n_allowed == n &&
-		peer->keepalive_s == (starts ? STEPS_KEEPALIVE_S : 0);
+		peer->keepalive_s == (starts ? STATE_KEEPALIVE_S : 0);
 	free(want);
 	return right;
+}
+
+void
+scene_vias(const struct scene *scene, struct book *book)
+{
+	for (uint32_t i = 0; i < book->mesh->n_nodes; i++) {
+		struct scene_node s;
+
+		scene_node(scene, i, &s);
+		if (s.holder != NETD_NONE && s.holder != i &&
+		    book->mesh->nodes[s.holder].relay &&
+		    book->node[i].stage == BOOK_HUB && !book->node[i].doing)
+			book->node[i].via = s.holder;
+	}
 }

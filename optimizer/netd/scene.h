@@ -52,6 +52,9 @@ void scene_wanted(const struct book *book, uint32_t node, struct prefix **out,
 bool scene_right(const struct book *book, size_t self, uint32_t node,
     const struct kernel_peer *peer);
 
+/* Of whom the book knows nothing, it takes whose relay peer holds their prefixes. */
+void scene_vias(const struct scene *scene, struct book *book);
+
 bool scene_same(const struct prefix *a, const struct prefix *b);
 bool scene_among(const struct prefix *list, size_t n, const struct prefix *prefix);
 

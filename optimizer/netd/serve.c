@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/capability.h>
+#include <net/if.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,6 +25,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "optimizer/netd/claim.h"
 #include "optimizer/netd/keeper.h"
 
 /* A flush deletes routes one by one: wait until nothing more is told, but not for ever.
@@ -40,7 +42,9 @@ struct server {
 	int lock; /* the state directory: its journal has one writer */
 	struct kernel *kernel;
 	struct keeper *keeper;
+	char interface[IF_NAMESIZE]; /* the direct one */
 	int monitor;
+	int claim;	  /* see claim.h; -1 = somebody else has it, for now */
 	struct mono told; /* the first news that was not looked at; 0 = none */
 	struct mono due;  /* of the next look: by the clock, or by the news */
 	struct mono looked;
@@ -188,7 +192,7 @@ start(struct server *s, struct err *err)
 	struct mesh *mesh = NULL;
 	int rc = harden(err);
 
-	if (rc == 0)
+	if (rc == 0 && s->opts->state_dir)
 		rc = hold_state(s, err);
 	if (rc == 0)
 		rc = mesh_load(s->opts->mesh_path, &mesh, err);
@@ -205,11 +209,14 @@ start(struct server *s, struct err *err)
 		mesh_free(mesh);
 		return rc;
 	}
-	(void)snprintf(path, sizeof(path), "%s/%s", s->opts->state_dir,
-	    SERVE_JOURNAL); /* what is too long is not there */
+	if (s->opts->state_dir)
+		(void)snprintf(path, sizeof(path), "%s/%s", s->opts->state_dir,
+		    SERVE_JOURNAL); /* what is too long is not there */
+	(void)snprintf(s->interface, sizeof(s->interface), "%s",
+	    mesh->direct_interface); /* fits */
 	opts.kernel = s->kernel;
 	opts.mesh = mesh; /* the keeper's, whether it opens or not */
-	opts.journal = path;
+	opts.journal = s->opts->state_dir ? path : NULL;
 	read_boot(opts.boot);
 	return keeper_open(&opts, now_is(s), &s->keeper, err);
 }
@@ -248,6 +255,8 @@ news(struct server *s)
 static void
 look(struct server *s)
 {
+	if (s->claim < 0)
+		s->claim = claim_take(s->interface);
 	keeper_poll(s->keeper, now_is(s));
 	s->told.ns = 0;
 	s->looked = clock_mono();
@@ -293,7 +302,7 @@ loop(struct server *s)
 int
 serve_run(const struct serve_opts *opts)
 {
-	struct server s = { .opts = opts, .lock = -1, .monitor = -1 };
+	struct server s = { .opts = opts, .lock = -1, .monitor = -1, .claim = -1 };
 	struct err err;
 	int rc = start(&s, &err);
 
@@ -309,5 +318,7 @@ serve_run(const struct serve_opts *opts)
 	kernel_close(s.kernel);
 	if (s.lock >= 0)
 		(void)close(s.lock); /* nothing was written to it */
+	if (s.claim >= 0)
+		(void)close(s.claim); /* nothing was written */
 	return rc < 0 ? 1 : 0;
 }

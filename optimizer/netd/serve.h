@@ -16,10 +16,14 @@
 struct serve_opts {
 	int fd; /* netd's end of the socketpair, SOCK_SEQPACKET */
 	const char *mesh_path;
-	const char *node;      /* which of the mesh we are; NULL = by our addresses */
-	const char *state_dir; /* for the journal; writable */
+	const char *node; /* which of the mesh we are; NULL = by our addresses */
+	/*
+	 * For the journal; writable.  NULL: there is none.  The kernel tells at every
+	 * start what there is, and who runs once has no limits to remember.
+	 */
+	const char *state_dir;
 	const char
-	    *freeze_path;  /* while it exists nothing is made; NULL = the default */
+	    *freeze_path; /* while it exists nothing is made; NULL = the default */
 	bool verbose;
 	uint32_t burst;	   /* path changes at once, and ... 0 = default (2) */
 	int64_t window_ns; /* ... in this time; 0 = default (10 min) */

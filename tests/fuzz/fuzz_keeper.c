@@ -11,7 +11,6 @@
  * links: optimizer/netd/keeper_peer.c optimizer/netd/keeper_route.c
  * links: optimizer/netd/keeper_watch.c optimizer/netd/keeper_place.c
  * links: optimizer/apply/state.c
- * links: optimizer/apply/steps.c optimizer/apply/steps_text.c
  * links: optimizer/apply/preflight.c tests/fakes/journal.c
  * links: tests/fakes/kernel.c tests/fakes/kernel_change.c
  */

@@ -1,19 +1,67 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The node hkg in a fake kernel, for the tests of what is decided from its state.
+ * What is decided from a kernel's state: a mesh of a hub, a POP and three backends,
+ * seen from the POP hkg in a fake kernel.  nrt and syd are behind NAT and start
+ * themselves; sin has an endpoint and a larger key, so hkg starts towards it, and it
+ * relays.  syd owns two prefixes.
  */
 #ifndef TESTS_UNIT_APPLY_NODE_H
 #define TESTS_UNIT_APPLY_NODE_H
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
 #include "optimizer/apply/state.h"
 #include "tests/fakes/kernel.h"
-#include "tests/unit/apply_world.h"
+
+#define WORLD_WALL ((struct wall){ 1700001000 * NS_PER_S })
+
+static const char world_mesh_text[] =
+    "[Mesh]\n"
+    "Name = edgeproxy\n"
+    "[Node]\n"
+    "Name = dub\nRole = hub\nAddress = 10.50.0.1/24\nAllowedIPs = 10.50.0.0/16\n"
+    "PublicKey = bzM6rw/efq+75VGhBgkCRChDnKfFlXQY560ejhvKCQY=\n"
+    "Endpoint = 54.171.48.207:51820\n"
+    "[Node]\n"
+    "Name = hkg\nRole = pop\nAddress = 10.50.5.1/24\nAllowedIPs = 10.50.5.0/24\n"
+    "PublicKey = GxuSsvO9/raKe5WctZQfX5tkHOrTf0PLJWmHEzrw1Go=\n"
+    "Endpoint = 35.241.112.61:51820\n"
+    "[Node]\n"
+    "Name = nrt\nRole = backend\nAddress = 10.50.4.1/24\n"
+    "PublicKey = 9ZK9FzSzihxrRX9gktc99Oj0WFSJMa0mf33pP2LJ/lU=\n"
+    "[Node]\n"
+    "Name = sin\nRole = backend\nAddress = 10.50.4.2/24\nRelay = yes\n"
+    "PublicKey = gcwoqaT950PGW1ZaUEV75VEV7HOdyYT5rwdYOUBQzR0=\n"
+    "Endpoint = 198.51.100.7:51820\n"
+    "[Node]\n"
+    "Name = syd\nRole = backend\nAddress = 10.50.4.3/24\n"
+    "AllowedIPs = 10.50.4.3/32, 10.50.6.0/24\n"
+    "PublicKey = 9yHQmzbLKEyM+F1x7obbX0WNaR25XhAcUOdU9SLBeEo=\n";
+
+static inline struct mesh *
+world_mesh(void)
+{
+	FILE *in = tmpfile();
+	struct mesh *mesh = NULL;
+	struct err err;
+
+	if (!in || fputs(world_mesh_text, in) < 0)
+		abort();
+	rewind(in);
+	if (mesh_read(in, "world", &mesh, &err) < 0) {
+		fprintf(stderr, "%s\n", err.text);
+		abort();
+	}
+	(void)fclose(in); /* a temporary file */
+	return mesh;
+}
 
 static struct mesh *mesh;
 static struct kernel *kernel;

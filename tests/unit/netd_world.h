@@ -53,7 +53,8 @@ struct netd_world {
 	const struct journal_io *io;
 	const char *mesh_text;
 	bool no_mesh; /* the file cannot be read again */
-	bool at_hub;  /* netd is the hub's, else hkg's */
+	bool no_journal;
+	bool at_hub; /* netd is the hub's, else hkg's */
 
 	/* the answer to the last request */
 	unsigned replies;
@@ -131,7 +132,7 @@ netd_open(void)
 	struct keeper_opts opts = { .kernel = w.kernel,
 		.mesh = mesh,
 		.self = w.at_hub ? DUB : HKG,
-		.journal = w.journal,
+		.journal = w.no_journal ? NULL : w.journal,
 		.io = w.io,
 		.boot = { w.boot },
 		.limit = w.limit,

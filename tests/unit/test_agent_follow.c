@@ -101,6 +101,25 @@ make_plan(unsigned epoch, const char *routes, uint8_t **out)
 	return len;
 }
 
+/* Signed, but never published: it has no epoch. */
+static void
+a_plan_without_an_epoch_is_not_followed(void **state)
+{
+	static const char text[] = "{\"mesh\":\"follow\",\"tunnels\":[],\"routes\":[]}";
+	uint8_t *bytes;
+	size_t len;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(follow_load(&f, mesh, dir, &err), 0);
+	assert_int_equal(signed_seal(&key, text, strlen(text), &bytes, &len), 0);
+	assert_int_equal(follow_take(&f, bytes, len, clock_wall(), &err),
+	    FOLLOW_REFUSED);
+	assert_non_null(strstr(err.text, "not published"));
+	free(bytes);
+	follow_fini(&f);
+}
+
 #define ROUTE(a, b) "{\"a\":\"" a "\",\"b\":\"" b "\",\"path\":\"direct\",\"ms\":5}"
 
 static enum follow_verdict
@@ -353,6 +372,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_plan_without_an_epoch_is_not_followed),
 		cmocka_unit_test(taken_once_and_kept),
 		cmocka_unit_test(another_roster_forgets_no_epoch),
 		cmocka_unit_test(another_key_or_none),

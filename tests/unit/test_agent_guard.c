@@ -184,11 +184,14 @@ plans_of_others_are_refused(void **state)
 	plan->routes[0].b = 6;
 	assert_int_equal(order_from_plan(mesh, plan, &order, &err), 0);
 	order_fini(&order);
+	/* One of a file has no epoch; follow.c wants one. */
 	free(plan->issue->hints);
 	free(plan->issue);
 	plan->issue = NULL;
-	assert_true(order_from_plan(mesh, plan, &order, &err) < 0);
-	assert_non_null(strstr(err.text, "not published"));
+	plan->routes[0].a = 1;
+	assert_int_equal(order_from_plan(mesh, plan, &order, &err), 0);
+	assert_int_equal(order.epoch, 0);
+	order_fini(&order);
 	plan_free(plan);
 	mesh_free(mesh);
 }

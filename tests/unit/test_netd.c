@@ -8,12 +8,10 @@
  * links: optimizer/netd/keeper_peer.c optimizer/netd/keeper_route.c
  * links: optimizer/netd/keeper_watch.c
  * links: optimizer/netd/keeper_place.c optimizer/apply/state.c
- * links: optimizer/apply/steps.c optimizer/apply/steps_text.c
  * links: optimizer/apply/preflight.c
  * links: tests/fakes/kernel.c tests/fakes/kernel_change.c
  */
 #include "tests/unit/netd_test.h"
-#include "optimizer/apply/steps.h"
 
 static void
 a_pair_goes_direct_and_back(void **unused)
@@ -59,7 +57,7 @@ the_initiator_has_the_endpoint(void **unused)
 
 	(void)unused;
 	assert_int_equal(netd_stage(SIN), 0);
-	assert_int_equal(peer_of(SIN)->keepalive_s, STEPS_KEEPALIVE_S);
+	assert_int_equal(peer_of(SIN)->keepalive_s, STATE_KEEPALIVE_S);
 	assert_int_equal(peer_of(SIN)->endpoint.b[0], 198);
 	assert_int_equal(peer_of(SIN)->port, 51821);
 	/* fra's key is the smaller one: it starts, whatever we know of where it is. */
@@ -85,7 +83,7 @@ reflectors_carry_nothing(void **unused)
 	behind_nat(false);
 	assert_int_equal(netd_ask(NETD_REFLECT, DUB, NETD_NONE), 0);
 	assert_int_equal(peer_of(DUB)->n_allowed, 0);
-	assert_int_equal(peer_of(DUB)->keepalive_s, STEPS_KEEPALIVE_S);
+	assert_int_equal(peer_of(DUB)->keepalive_s, STATE_KEEPALIVE_S);
 	assert_int_equal(peer_of(DUB)->endpoint.b[0], 54);
 	assert_int_equal(peer_of(DUB)->port, 51821);
 	before = fake_changes();

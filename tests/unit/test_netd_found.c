@@ -9,11 +9,9 @@
  * links: optimizer/netd/keeper_peer.c optimizer/netd/keeper_route.c
  * links: optimizer/netd/keeper_watch.c
  * links: optimizer/netd/keeper_place.c optimizer/apply/state.c
- * links: optimizer/apply/steps.c optimizer/apply/steps_text.c
  * links: optimizer/apply/preflight.c
  * links: tests/fakes/kernel.c tests/fakes/kernel_change.c
  */
-#include "optimizer/apply/steps.h"
 #include "tests/unit/netd_test.h"
 
 static const struct wgkey stranger = { { 0x5a } };
@@ -46,7 +44,7 @@ sin_as_it_should_be(void)
 	prefix_format(&(struct prefix){ wgkey_link_local(key), 128 }, text);
 	(void)set_by_hand(key, text);
 	p = set_by_hand(key, "10.50.4.2/32");
-	p->keepalive_s = STEPS_KEEPALIVE_S;
+	p->keepalive_s = STATE_KEEPALIVE_S;
 	p->endpoint = w.mesh->nodes[SIN].endpoint.addr;
 	p->port = 51821;
 	return p;
@@ -143,7 +141,7 @@ only_what_differs_is_set(void **unused)
 		assert_int_equal(netd_stage(SIN), 0);
 		assert_int_equal(fake_changes() - before, rows[i].set);
 		p = peer_of(SIN);
-		assert_int_equal(p->keepalive_s, STEPS_KEEPALIVE_S);
+		assert_int_equal(p->keepalive_s, STATE_KEEPALIVE_S);
 		if (rows[i].set)
 			assert_int_equal(p->port, 51821);
 	}
@@ -417,6 +415,43 @@ by_a_relay_without_a_journal(void **unused)
 	assert_int_equal(w.node[SIN].flags | w.node[FRA].flags, 0);
 	assert_int_equal(netd_ask(NETD_WITHDRAW, SIN, NETD_NONE), 0);
 	assert_int_equal(path(SIN), NETD_HUB);
+	/* The relay's peer is known for what it is, and there is nothing to set. */
+	lose_journal();
+	before = fake_changes();
+	assert_int_equal(netd_ask(NETD_STAGE_RELAY, SIN, FRA), 0);
+	assert_int_equal(fake_changes(), before);
+	assert_int_equal(netd_ask(NETD_STAGE, SIN, NETD_NONE), 0);
+	assert_int_equal(path(SIN), NETD_HUB);
+	assert_int_equal(w.node[SIN].holder, SIN);
+}
+
+/* As `meshopt apply` runs it: the kernel is all that it goes by. */
+static void
+who_runs_once_keeps_none(void **unused)
+{
+	unsigned before;
+
+	(void)unused;
+	w.no_journal = true;
+	assert_int_equal(netd_restart(), 0);
+	assert_int_equal(netd_hello(), 0);
+	(void)unlink(w.journal);
+	promote(SYD);
+	before = fake_changes();
+	assert_int_equal(netd_restart(), 0);
+	assert_int_equal(netd_hello(), 0);
+	netd_wait(30);
+	assert_int_equal(path(SYD), NETD_DIRECT);
+	assert_int_equal(fake_changes(), before);
+	/* Taken back by hand between two runs: no flush, and nobody's fault. */
+	while (routes_of(RTPROT_MESHOPT))
+		fake_drop_route(fake.n_routes - 1);
+	assert_int_equal(netd_restart(), 0);
+	assert_int_equal(netd_hello(), 0);
+	netd_wait(30);
+	assert_int_equal(path(SYD), NETD_HUB);
+	assert_int_equal(w.node[SYD].flags, 0);
+	assert_int_equal(access(w.journal, F_OK), -1);
 }
 
 int
@@ -438,6 +473,7 @@ main(void)
 		T(routes_that_apply_made),
 		T(a_half_of_nobodys_making),
 		T(by_a_relay_without_a_journal),
+		T(who_runs_once_keeps_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

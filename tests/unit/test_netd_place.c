@@ -9,12 +9,10 @@
  * links: optimizer/netd/keeper_peer.c optimizer/netd/keeper_route.c
  * links: optimizer/netd/keeper_watch.c optimizer/netd/keeper_place.c
  * links: optimizer/apply/state.c optimizer/apply/place.c
- * links: optimizer/apply/steps.c optimizer/apply/steps_text.c
  * links: optimizer/apply/preflight.c
  * links: tests/fakes/kernel.c tests/fakes/kernel_change.c
  */
 #include "optimizer/apply/place.h"
-#include "optimizer/apply/steps.h"
 #include "tests/unit/netd_place.h"
 
 static void
@@ -63,7 +61,7 @@ the_initiator_finds_the_port_of_the_hub_interface(void **unused)
 {
 	(void)unused;
 	assert_int_equal(netd_stage(SIN), 0);
-	assert_int_equal(peer_of(SIN)->keepalive_s, STEPS_KEEPALIVE_S);
+	assert_int_equal(peer_of(SIN)->keepalive_s, STATE_KEEPALIVE_S);
 	assert_int_equal(peer_of(SIN)->port, 51820);
 	assert_int_equal(netd_stage(FRA), 0);
 	assert_int_equal(peer_of(FRA)->endpoint.family, 0);
@@ -181,7 +179,7 @@ a_peer_of_somebody_elses_is_left_alone(void **unused)
 	/* Not even one that is just as ours would be. */
 	peer_of(SIN)->allowed[0] =
 	    (struct prefix){ wgkey_link_local(&w.mesh->nodes[SIN].key), 128 };
-	peer_of(SIN)->keepalive_s = STEPS_KEEPALIVE_S;
+	peer_of(SIN)->keepalive_s = STATE_KEEPALIVE_S;
 	assert_int_equal(netd_stage(SIN), -EACCES);
 	assert_int_equal(netd_restart(), 0);
 	assert_int_equal(netd_hello(), 0);

@@ -10,7 +10,6 @@
  * links: optimizer/netd/keeper_peer.c optimizer/netd/keeper_route.c
  * links: optimizer/netd/keeper_watch.c
  * links: optimizer/netd/keeper_place.c optimizer/apply/state.c
- * links: optimizer/apply/steps.c optimizer/apply/steps_text.c
  * links: optimizer/apply/preflight.c
  * links: tests/fakes/kernel.c tests/fakes/kernel_change.c
  */

@@ -96,7 +96,7 @@ thresholds(void **state)
 		struct pair p = pair_of(rows[i].hub, rows[i].direct, rows[i].present);
 		struct policy_state s = { .hub_us = rows[i].smooth_hub,
 			.direct_us = rows[i].smooth_direct };
-		struct policy_verdict v = policy_judge(&policy, &p, &s, at(0));
+		struct policy_verdict v = policy_weigh(&policy, &p, &s, at(0));
 
 		if (v.rule != rows[i].rule || v.held != rows[i].held ||
 		    v.barred != rows[i].barred)
@@ -114,7 +114,7 @@ one_voice_is_enough_when_told(void **state)
 
 	(void)state;
 	policy.both = false;
-	assert_int_equal(policy_judge(&policy, &p, &s, at(0)).rule, POLICY_FREE);
+	assert_int_equal(policy_weigh(&policy, &p, &s, at(0)).rule, POLICY_FREE);
 }
 
 static void
@@ -150,14 +150,14 @@ dwell_both_ways(void **state)
 
 	(void)state;
 	policy_changed(&policy, &s, at(0));
-	assert_int_equal(policy_judge(&policy, &gone, &s, at(14)).rule, POLICY_DWELL);
-	assert_int_equal(policy_judge(&policy, &gone, &s, at(15)).rule, POLICY_FREE);
-	assert_true(policy_judge(&policy, &here, &s, at(14)).held);
-	assert_true(policy_judge(&policy, &here, &s, at(15)).barred);
+	assert_int_equal(policy_weigh(&policy, &gone, &s, at(14)).rule, POLICY_DWELL);
+	assert_int_equal(policy_weigh(&policy, &gone, &s, at(15)).rule, POLICY_FREE);
+	assert_true(policy_weigh(&policy, &here, &s, at(14)).held);
+	assert_true(policy_weigh(&policy, &here, &s, at(15)).barred);
 	here.direct_us = 400000; /* no dwell on a path that has gone bad */
-	assert_false(policy_judge(&policy, &here, &s, at(1)).held);
+	assert_false(policy_weigh(&policy, &here, &s, at(1)).held);
 	/* A clock that was set back does not make the dwell last for ever. */
-	assert_int_equal(policy_judge(&policy, &gone, &s, at(-1)).rule, POLICY_FREE);
+	assert_int_equal(policy_weigh(&policy, &gone, &s, at(-1)).rule, POLICY_FREE);
 }
 
 static void
@@ -173,15 +173,15 @@ damping(void **state)
 	assert_false(s.suppressed);
 	policy_changed(&policy, &s, at(0));
 	assert_true(s.suppressed); /* 2000 */
-	assert_int_equal(policy_judge(&policy, &p, &s, at(1)).rule, POLICY_DAMPED);
+	assert_int_equal(policy_weigh(&policy, &p, &s, at(1)).rule, POLICY_DAMPED);
 	/* 2000 falls to 750 after log2(2000/750) = 1.415 half-lives: 21.2 minutes. */
-	assert_int_equal(policy_judge(&policy, &p, &s, at(21)).rule, POLICY_DAMPED);
-	assert_int_equal(policy_judge(&policy, &p, &s, at(22)).rule, POLICY_FREE);
+	assert_int_equal(policy_weigh(&policy, &p, &s, at(21)).rule, POLICY_DAMPED);
+	assert_int_equal(policy_weigh(&policy, &p, &s, at(22)).rule, POLICY_FREE);
 	assert_false(s.suppressed);
 	for (int i = 0; i < 100; i++)
 		policy_changed(&policy, &s, at(30));
-	assert_int_equal(policy_judge(&policy, &p, &s, at(89)).rule, POLICY_DAMPED);
-	assert_int_equal(policy_judge(&policy, &p, &s, at(91)).rule, POLICY_FREE);
+	assert_int_equal(policy_weigh(&policy, &p, &s, at(89)).rule, POLICY_DAMPED);
+	assert_int_equal(policy_weigh(&policy, &p, &s, at(91)).rule, POLICY_FREE);
 }
 
 /* However changes fall: the penalty only decays, halves in time, and is bounded. */
