@@ -46,10 +46,16 @@ way_core_shaken(const struct way *w, struct mono now)
 }
 
 static inline bool
-way_core_may_start(const struct way *w, const struct way_view *v)
+way_core_may_test(const struct way *w, const struct way_view *v)
 {
 	return v->fresh && !v->frozen && !w->seen.foreign &&
-	       v->now.ns >= w->hold_until.ns && v->now.ns >= w->retry_at.ns;
+	       v->now.ns >= w->retry_at.ns;
+}
+
+static inline bool
+way_core_may_start(const struct way *w, const struct way_view *v)
+{
+	return way_core_may_test(w, v) && v->now.ns >= w->hold_until.ns;
 }
 
 static inline int64_t

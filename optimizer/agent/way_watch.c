@@ -69,8 +69,10 @@ wants_test(const struct way *w, const struct way_view *v)
 		return false;
 	if (w->seen.route == WAY_LEASE_ROUTE)
 		return v->now.ns >= w->round_at.ns && w->rounds < WAY_ROUNDS;
+	/* After a restart in its dwell: it must be known to be a lifeline. */
 	return !w->seen.route && way_core_wished(w) && !w->verified &&
-	       way_core_shaken(w, v->now) && way_core_may_start(w, v);
+	       way_core_shaken(w, v->now) && way_core_may_test(w, v) &&
+	       (way_core_may_start(w, v) || !w->proved);
 }
 
 static void

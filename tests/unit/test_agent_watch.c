@@ -53,7 +53,10 @@ tests_what_it_is_to_use(void **state)
 	TESTS(staged, v.fresh = false, false);
 	TESTS(staged, v.frozen = true, false);
 	TESTS(staged, w.seen.foreign = true, false);
-	TESTS(staged, w.hold_until = mono_add(v.now, 1), false);
+	/* In its dwell it proves itself, once, should the hub fall silent. */
+	TESTS(staged, w.hold_until = mono_add(v.now, 1), true);
+	TESTS(staged, (w.proved = true, w.hold_until = mono_add(v.now, 1)), false);
+	TESTS(staged, w.retry_at = mono_add(v.now, 1), false);
 	TESTS(staged, want(WAY_BY_HUB), false);
 	TESTS(staged, want(WAY_BY_RELAY), false);
 	TESTS(verified, NOTHING, false);
