@@ -191,6 +191,10 @@ no_boot_is_another_boot(void **state)
 	d.boot[0] = '\0';
 	hold(A, 900 * S);
 	now = mono_add(now, 500 * S);
+	core_hold(core, A, now);
+	dwell_restore(&d, mesh, core, now); /* neither knows its boot */
+	assert_int_equal(left(A), 900);
+	now = mono_add(now, 100 * S);
 	start();
 	assert_int_equal(left(A), 900);
 }
