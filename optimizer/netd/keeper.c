@@ -371,6 +371,7 @@ serve(struct keeper *k, const struct netd_request *req, struct err *err)
 	rc = keeper_look(k, err);
 	if (rc < 0)
 		return rc;
+	(void)keeper_gone(k); /* a request may come before the news of it */
 	if (req->verb == NETD_ADOPT && req->node == NETD_NONE)
 		return adopt_all(k, *req, err);
 	return change(k, req, err);

@@ -118,6 +118,8 @@ keeper_who(const struct keeper *k, uint32_t node)
 /* --- keeper_watch.c --- */
 
 void keeper_converge(struct keeper *k);
+/* After a look: is the interface gone, and what stood on it nobody's any more? */
+bool keeper_gone(struct keeper *k);
 /* The book takes what the kernel has for what we made. */
 void keeper_settle(struct keeper *k, uint32_t node);
 

@@ -249,6 +249,18 @@ keeper_converge(struct keeper *k)
 	}
 }
 
+bool
+keeper_gone(struct keeper *k)
+{
+	unsigned was = k->watched;
+
+	k->watched = k->state.direct_link.ifindex;
+	if (k->watched && !(k->mesh->in_place && was && was != k->watched))
+		return false;
+	interface_gone(k);
+	return true;
+}
+
 void
 keeper_poll(struct keeper *k, struct keeper_now now)
 {
@@ -261,14 +273,8 @@ keeper_poll(struct keeper *k, struct keeper_now now)
 	/* A disk that has room again ends the time of withdrawals only. */
 	if (k->journal_rc)
 		(void)keeper_note(k, (uint32_t)k->self, 0);
-	if (k->state.direct_link.ifindex == 0 ||
-	    (k->mesh->in_place && k->watched &&
-		k->watched != k->state.direct_link.ifindex)) {
-		k->watched = k->state.direct_link.ifindex;
-		interface_gone(k);
+	if (keeper_gone(k))
 		return;
-	}
-	k->watched = k->state.direct_link.ifindex;
 	keeper_place_expire(k, false);
 	flushed = is_flush(k);
 	for (uint32_t i = 0; i < k->mesh->n_nodes; i++) {

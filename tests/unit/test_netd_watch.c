@@ -251,6 +251,20 @@ a_flush_of_leases_restores_nothing(void **unused)
 	assert_int_equal(fake_changes(), before);
 }
 
+/* The agent asks for it anew before netd has heard that it is gone. */
+static void
+the_interface_goes_unheard(void **unused)
+{
+	(void)unused;
+	promote(SIN);
+	(void)kernel_link_del(w.kernel);
+	promote(SIN);
+	(void)kernel_link_del(w.kernel);
+	assert_int_equal(netd_ask(NETD_STAGE, SIN, NETD_NONE), -ECANCELED);
+	assert_non_null(strstr(w.reply.text, "removed twice"));
+	assert_int_equal(fake.direct_link.ifindex, 0); /* not fought */
+}
+
 static void
 the_interface_goes(void **unused)
 {
@@ -439,6 +453,7 @@ main(void)
 		T(a_flush_beside_an_operators_pair),
 		T(a_flush_of_leases_restores_nothing),
 		T(the_interface_goes),
+		T(the_interface_goes_unheard),
 		T(the_interface_goes_under_a_relay),
 		T(a_frozen_flush_stays),
 		T(what_cannot_be_repaired_goes_by_the_hub),
