@@ -393,7 +393,6 @@ place=optimizer/agent/way_place.c word=optimizer/agent/core_word.c
 edit "place: who starts moves though the other is not ready" $place 's/return w->heard == WAY_MOVED \|\| \(w->starts.*/return w->heard == WAY_MOVED || w->starts;/'
 edit "place: both start" $place 's/\(w->starts \&\& w->heard == WAY_READY\)/w->heard == WAY_READY/'
 edit "place: nobody follows" $place 's/return w->heard == WAY_MOVED \|\| /return /'
-edit "place: ready without a token" $place 's/ \&\& !v->spent \&\&/ \&\&/'
 edit "place: any number is promised" $word 's/word == WAY_READY \&\& tokens-- == 0/0/'
 edit "place: words are believed for ever" $place 's/ \&\& mono_diff\(now, w->heard_at\) < WAY_WORD_NS;/;/'
 edit "place: nobody goes back with the other" $place 's/^\tif \(w->together\)$/\tif (0)/'

@@ -52,8 +52,7 @@ core_state_view(const struct core *c, const struct way *w, struct mono now)
 		.hub_silent = c->hub_silent,
 		.hub_back = c->hub_back,
 		.fresh = now.ns < c->fresh_until.ns,
-		.frozen = c->self.frozen,
-		.spent = c->self.tokens == 0 };
+		.frozen = c->self.frozen };
 	const struct way *via;
 
 	if (w->wish.path == WAY_BY_RELAY && w->wish.via < c->n) {

@@ -112,7 +112,6 @@ struct way_view {
 	struct mono hub_back; /* since when it answers without a silence */
 	bool fresh;	      /* the plan may start changes */
 	bool frozen;
-	bool spent;	  /* netd allows no more changes for now */
 	bool relay_ready; /* this way's wish: the tunnel to its relay is permanent */
 };
 

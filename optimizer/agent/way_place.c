@@ -26,7 +26,7 @@ static bool
 ready(const struct way *w, const struct way_view *v)
 {
 	return !w->seen.route && w->wish.path == WAY_BY_TUNNEL && way_core_wished(w) &&
-	       w->verified && way_core_may_start(w, v) && !v->spent && !v->hub_silent &&
+	       w->verified && way_core_may_start(w, v) && !v->hub_silent &&
 	       v->hub->misses == 0 && v->hub->good > 0 && w->live.misses == 0 &&
 	       w->live.good > 0;
 }

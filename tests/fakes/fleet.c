@@ -412,6 +412,8 @@ obey(struct fleet *f, size_t i)
 		return f->netd_rc ? f->netd_rc : -EROFS;
 	if (ask->verb == CORE_WITHDRAW && f->withdraw_rc)
 		return f->withdraw_rc;
+	if (ask->verb == CORE_LEASE && f->refuses[i])
+		return -EIO;
 	f->node[i].changes++;
 	switch (ask->verb) {
 	case CORE_STAGE:

@@ -76,7 +76,8 @@ struct fleet {
 	uint64_t seq;
 	struct fleet_word words[FLEET_WORDS_MAX];
 	size_t n_words;
-	bool mute; /* words do not arrive */
+	bool mute;		 /* words do not arrive */
+	bool refuses[FLEET_MAX]; /* its netd makes no lease, whatever it allowed */
 	/* A stream both ways. */
 	bool streaming;
 	size_t a, b;

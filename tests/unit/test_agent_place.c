@@ -87,6 +87,12 @@ both_ends_move_a_word_apart(void **state)
 	assert_int_equal(f.node[HKG].to[NRT].route, WAY_NO_ROUTE);
 	assert_int_equal(f.node[NRT].to[HKG].route, WAY_NO_ROUTE);
 	assert_in_range(f.lost, 1, A_TURN);
+	/* Nor does it bring a dwell. */
+	fleet_wish(&f, HKG, NRT, WAY_BY_TUNNEL, 0);
+	fleet_run(&f, 60 * NS_PER_S);
+	assert_int_equal(f.node[NRT].to[HKG].route, WAY_LEASE_ROUTE);
+	fleet_wish_one(&f, HKG, NRT, WAY_BY_HUB, 0);
+	fleet_run(&f, NS_PER_S);
 	f.lost = 0;
 	fleet_wish_one(&f, NRT, HKG, WAY_BY_HUB, 0);
 	fleet_run(&f, 400 * NS_PER_S);
@@ -132,16 +138,48 @@ no_more_is_promised_than_can_be_kept(void **state)
 	int direct;
 
 	(void)state;
-	f.node[HKG].tokens = 1;
-	fleet_stream(&f, HKG, NRT);
-	fleet_wish(&f, HKG, NRT, WAY_BY_TUNNEL, 0);
-	fleet_wish(&f, HKG, SIN, WAY_BY_TUNNEL, 0);
+	f.node[SIN].tokens = 1; /* both others start towards it */
+	fleet_stream(&f, SIN, NRT);
+	fleet_wish(&f, SIN, NRT, WAY_BY_TUNNEL, 0);
+	fleet_wish(&f, SIN, HKG, WAY_BY_TUNNEL, 0);
 	fleet_run(&f, 120 * NS_PER_S);
-	together(HKG, NRT);
-	together(HKG, SIN);
-	direct = (f.node[HKG].to[NRT].route != 0) + (f.node[HKG].to[SIN].route != 0);
+	together(SIN, NRT);
+	together(SIN, HKG);
+	direct = (f.node[SIN].to[NRT].route != 0) + (f.node[SIN].to[HKG].route != 0);
 	assert_int_equal(direct, 1);
 	assert_in_range(f.lost, 0, A_TURN);
+	assert_int_equal(f.node[NRT].events[CORE_DEMOTED], 0);
+	assert_int_equal(f.node[HKG].events[CORE_DEMOTED], 0);
+}
+
+/* It was ready, and died before the other was. */
+static void
+old_words_are_not_believed(void **state)
+{
+	(void)state;
+	f.node[NRT].frozen = true;
+	f.node[NRT].to[HKG].staged = WAY_BY_TUNNEL;
+	fleet_wish(&f, HKG, NRT, WAY_BY_TUNNEL, 0);
+	fleet_run(&f, 30 * NS_PER_S);
+	fleet_kill(&f, HKG);
+	f.node[NRT].frozen = false;
+	fleet_run(&f, 60 * NS_PER_S);
+	assert_int_equal(f.node[NRT].to[HKG].route, WAY_NO_ROUTE);
+	assert_int_equal(f.node[NRT].events[CORE_DEMOTED], 0);
+}
+
+/* What its netd refuses is not tried again and again, at 2 s of silence each. */
+static void
+an_end_that_cannot(void **state)
+{
+	(void)state;
+	f.refuses[HKG] = true;
+	fleet_wish(&f, HKG, NRT, WAY_BY_TUNNEL, 0);
+	fleet_stream(&f, HKG, NRT);
+	fleet_run(&f, 600 * NS_PER_S);
+	together(HKG, NRT);
+	assert_int_equal(f.node[NRT].events[CORE_DEMOTED], 1);
+	assert_in_range(f.lost, 1, FOLLOWED);
 }
 
 /* One way or both ways, at every phase of the beat. */
@@ -363,6 +401,8 @@ main(void)
 		T(both_ends_move_a_word_apart),
 		T(nobody_moves_before_both_are_ready),
 		T(no_more_is_promised_than_can_be_kept),
+		T(old_words_are_not_believed),
+		T(an_end_that_cannot),
 		T(a_dead_path_is_left_by_both),
 		T(a_dead_agent_changes_nothing),
 		T(killed_in_the_middle),
