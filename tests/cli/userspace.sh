@@ -107,6 +107,13 @@ at() {
 
 out_by() { node "$1" ip route get "$2" | sed -n 's/.* dev \([^ ]*\).*/\1/p'; }
 
+# All of 80 probes must come back: a machine under load that loses one is asked again.
+once_more() {
+	local name=$1
+	shift
+	node "$name" meshopt "$@" || node "$name" meshopt "$@"
+}
+
 test_apply() {
 	local name ends=()
 	cat >"$TMP/plan.json" <<-END
@@ -117,7 +124,7 @@ test_apply() {
 	at hkg apply "$TMP/plan.json"
 	status 0 "apply, dry run"
 	for name in hkg nrt; do
-		node "$name" meshopt apply --mesh "$TMP/mesh.conf" --yes --wait 60s \
+		once_more "$name" apply --mesh "$TMP/mesh.conf" --yes --wait 60s \
 		    "$TMP/plan.json" >"$TMP/apply.$name" 2>&1 &
 		ends+=($!)
 	done
