@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Both ends of a pair as a model: two netds, two kernels of tables with leases,
- *sessions between them, and packets that take as long as their path does. Random
- *schedules of requests at either end, in any order, with either program killed at any
- *step; what is asked is what an agent would ask (it leases only what it has verified
- *and renews only what lives), and now and then anything at all.
+ * sessions between them, and packets that take as long as their path does. Random
+ * schedules of requests at either end, in any order, with either program killed at any
+ * step; what is asked is what an agent would ask: it leases only what it has verified,
+ * renews only what lives, and takes no peer away from an end that sends to it.
  *
  *	I1 the hub's interface and everybody else's routes are never written
  *	I2 whatever we route directly has a route by the hub beneath it
@@ -395,6 +395,16 @@ tend(int end)
 	}
 }
 
+static bool
+sends_direct(int end)
+{
+	unsigned ifindex = 0;
+
+	at(end);
+	(void)kernel_lookup(NULL, &mesh->nodes[other(end)].address.addr, &ifindex);
+	return ifindex == FAKE_DIRECT_IFINDEX;
+}
+
 /* In half of the schedules peers stay, and then not one packet may be lost. */
 static bool
 may_unstage(void)
@@ -412,6 +422,11 @@ act(int end)
 	unsigned before;
 
 	if (verb == NETD_UNSTAGE && !may_unstage())
+		return;
+	/* Asked by the hub, which way does the far end answer?  netd alone can only
+	 * count what has arrived, and of a route that is milliseconds old that is
+	 * nothing. */
+	if (verb == NETD_UNSTAGE && sends_direct(other(end)))
 		return;
 	/* Verified before it is leased: that is the other half's part. */
 	if ((verb == NETD_LEASE || verb == NETD_COMMIT) && !heard(end))
