@@ -131,8 +131,9 @@ cmd_status_print_text(const struct status *st)
 
 	printf("%s (%s)", self->name, mesh_role_name(self->role));
 	print_link(st->mesh->interface, &st->state->hub_link, st->state->hub);
-	print_link(st->mesh->direct_interface, &st->state->direct_link,
-	    st->state->direct);
+	if (!st->mesh->in_place)
+		print_link(st->mesh->direct_interface, &st->state->direct_link,
+		    st->state->direct);
 	printf("\n\n");
 	for (size_t i = 0; i < st->n_rows; i++)
 		print_row(st, &st->rows[i], t);
@@ -226,8 +227,10 @@ cmd_status_print_json(const struct status *st)
 
 	json_array_append_new(links,
 	    link_json(mesh->interface, &st->state->hub_link, st->state->hub));
-	json_array_append_new(links, link_json(mesh->direct_interface,
-					 &st->state->direct_link, st->state->direct));
+	if (!mesh->in_place)
+		json_array_append_new(links,
+		    link_json(mesh->direct_interface, &st->state->direct_link,
+			st->state->direct));
 	for (size_t i = 0; i < st->n_rows; i++)
 		json_array_append_new(rows, row_json(st, &st->rows[i]));
 	(void)status_drift(st, drift_json, drift); /* the array has them */

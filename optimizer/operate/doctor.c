@@ -178,7 +178,7 @@ judge_rp_filter(struct doctor_judge *j)
 	struct doctor_finding f = doctor_judge_new(DOCTOR_RP_FILTER, false, SIZE_MAX);
 	uint32_t hub = larger(st->rp_all, st->rp_hub);
 	uint32_t direct = larger(st->rp_all, st->rp_direct);
-	bool beside = st->direct && st->direct->n_peers;
+	bool beside = !j->mesh->in_place && st->direct && st->direct->n_peers;
 	bool strict = hub == 1 || (beside && direct == 1);
 	const char *where = st->rp_all == 1 ? "all"
 			    : hub == 1	    ? j->mesh->interface

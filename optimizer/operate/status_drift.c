@@ -66,9 +66,12 @@ prefixes(struct drift *d, const char *dev, const struct mesh_node *node,
     const struct kernel_peer *peer)
 {
 	struct prefix local = { wgkey_link_local(&node->key), 128 };
+	/* In place a tunnel that stands by has its probe address alone. */
+	bool stands_by =
+	    d->mesh->in_place && has_exactly(peer->allowed, peer->n_allowed, &local);
 	char text[PREFIX_TEXT_MAX];
 
-	for (size_t i = 0; i < node->n_prefixes; i++) {
+	for (size_t i = 0; i < node->n_prefixes && !stands_by; i++) {
 		if (has_exactly(peer->allowed, peer->n_allowed, &node->prefixes[i]))
 			continue;
 		prefix_format(&node->prefixes[i], text);
@@ -186,6 +189,8 @@ status_drift(const struct status *st, status_drift_cb *report, void *ctx)
 		tell(&d, "%s: has another key than %s in the mesh file",
 		    mesh->interface, mesh->nodes[st->self].name);
 	of_hub_interface(&d);
+	if (mesh->in_place) /* there is no other */
+		return d.n;
 	for (size_t i = 0; i < st->n_rows; i++) {
 		if (st->rows[i].direct)
 			prefixes(&d, mesh->direct_interface,

@@ -80,6 +80,15 @@ strict_beside(struct world *w)
 	w->state.rp_direct = 1;
 }
 static void
+strict_in_place(struct world *w)
+{
+	/* One interface, so there is one way in. */
+	w->mesh->in_place = true;
+	w->state.rp_hub = w->state.rp_direct = 1;
+	w->state.direct = &w->hub;
+	w->state.direct_link = w->state.hub_link;
+}
+static void
 no_hub_peer(struct world *w)
 {
 	w->hub.n_peers = 0;
@@ -262,6 +271,7 @@ each_fault_by_its_name(void **unused)
 		{ strict_alone, "" },
 		{ strict_drops, "rp-filter" },
 		{ strict_beside, "rp-filter" },
+		{ strict_in_place, "" },
 		{ no_hub_peer, "peer" },
 		{ no_route, "route" },
 		{ astray, "route" },

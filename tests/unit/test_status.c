@@ -143,6 +143,43 @@ drifts(void **unused)
 	mesh_free(w.mesh);
 }
 
+/* One interface: a tunnel stands by there, and then has the node's prefixes. */
+static void
+in_place(void **unused)
+{
+	struct prefix allowed[2];
+	struct world w;
+	char text[WAY_TEXT_MAX], all[1024];
+
+	(void)unused;
+	make(&w);
+	direct_up(&w);
+	w.mesh->in_place = true;
+	memcpy(w.mesh->direct_interface, w.mesh->interface, sizeof(w.mesh->interface));
+	allowed[0] = (struct prefix){ wgkey_link_local(&w.mesh->nodes[NRT].key), 128 };
+	allowed[1] = w.mesh->nodes[NRT].prefixes[0];
+	w.hub_peers[1] = w.direct_peer;
+	w.hub_peers[1].port = 51820;
+	w.hub_peers[1].allowed = allowed;
+	w.hub_peers[1].n_allowed = 1;
+	w.hub.n_peers = 2;
+	w.state.direct = &w.hub;
+	w.state.direct_link = w.state.hub_link;
+	w.peers[NRT].ifindex = HUB_IF;
+	look(&w, NRT, text, all);
+	assert_string_equal(text, "hub");
+	assert_string_equal(all, "");
+	w.hub_peers[1].n_allowed = 2;
+	look(&w, NRT, text, all);
+	assert_string_equal(text, "direct");
+	assert_string_equal(all, "");
+	w.hub_peers[1].key.b[0] ^= 1;
+	look(&w, NRT, text, all);
+	assert_non_null(strstr(all, "is in no [Node] of the mesh file\n"));
+	assert_ptr_equal(strchr(all, '\n'), all + strlen(all) - 1);
+	mesh_free(w.mesh);
+}
+
 static void
 figures_of_either_end(void **unused)
 {
@@ -180,6 +217,7 @@ main(void)
 		cmocka_unit_test(paths),
 		cmocka_unit_test(the_longest_allowed_prefix_wins),
 		cmocka_unit_test(drifts),
+		cmocka_unit_test(in_place),
 		cmocka_unit_test(figures_of_either_end),
 	};
 
