@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/caps.h"
@@ -16,6 +17,8 @@
 #include "optimizer/agent/punch.h"
 #include "optimizer/agent/word.h"
 #include "optimizer/apply/pair.h"
+
+#define END_NAPS 500 /* of 10 ms: netd may have prefixes to take back first */
 
 /* Without it nothing can be switched in place. */
 static int
@@ -102,12 +105,22 @@ part_split(struct part *p, struct serve_opts *netd, struct err *err)
 		      : 0;
 }
 
+/* It ends with the socket, and how it has said; one that hangs is not waited for. */
+static void
+await_end(pid_t netd)
+{
+	const struct timespec nap = { 0, 10 * NS_PER_MS };
+
+	for (int i = 0; i < END_NAPS && waitpid(netd, NULL, WNOHANG) == 0; i++)
+		(void)nanosleep(&nap, NULL); /* cut is fine */
+}
+
 void
 part_close(struct part *p)
 {
 	if (p->netd_fd >= 0) {
 		(void)close(p->netd_fd);
-		(void)waitpid(p->netd, NULL, 0); /* how it ended it has said */
+		await_end(p->netd);
 	}
 	if (p->punch_fd >= 0)
 		(void)close(p->punch_fd);
