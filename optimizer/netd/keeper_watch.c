@@ -230,8 +230,7 @@ go_on(struct keeper *k, uint32_t node, unsigned doing)
 void
 keeper_converge(struct keeper *k)
 {
-	if (!k->blind)
-		scene_vias(&k->scene, &k->book); /* before any peer is judged */
+	scene_vias(&k->scene, &k->book); /* before any peer is judged */
 	for (uint32_t i = 0; i < k->mesh->n_nodes && !k->blind; i++) {
 		const struct book_node *b = &k->book.node[i];
 		struct scene_node s;

@@ -425,6 +425,22 @@ by_a_relay_without_a_journal(void **unused)
 	assert_int_equal(w.node[SIN].holder, SIN);
 }
 
+/* A node that is no relay holds another's prefix: that is somebody's work. */
+static void
+by_one_that_is_no_relay(void **unused)
+{
+	unsigned before;
+
+	(void)unused;
+	assert_int_equal(netd_stage(SYD), 0);
+	(void)set_by_hand(&w.mesh->nodes[SYD].key, "10.50.4.2/32");
+	lose_journal();
+	before = fake_changes();
+	assert_int_equal(netd_stage(SIN), -EACCES);
+	assert_int_equal(path(SIN), NETD_HUB);
+	assert_int_equal(fake_changes(), before);
+}
+
 /* As `meshopt apply` runs it: the kernel is all that it goes by. */
 static void
 who_runs_once_keeps_none(void **unused)
@@ -473,6 +489,7 @@ main(void)
 		T(routes_that_apply_made),
 		T(a_half_of_nobodys_making),
 		T(by_a_relay_without_a_journal),
+		T(by_one_that_is_no_relay),
 		T(who_runs_once_keeps_none),
 	};
 
