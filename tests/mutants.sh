@@ -178,7 +178,7 @@ edit "place: leases last for ever" $place 's/\(all \|\| b->lease_until.ns <= k->
 edit "place: an end leaves leases" $place 's/\(all \|\| b->lease_until/(b->lease_until/'
 edit "place: a restart forgets its peers" $place 's/if \(b->peer \|\| b->doing == NETD_STAGE\)/if (0)/'
 edit "watch: a restart keeps what was not committed" $watch 's/\(k->mesh->in_place \&\& s.leased\)/0/'
-edit "watch: another interface of that name" $watch 's/\(k->mesh->in_place \&\& k->watched \&\&/(0 \&\&/'
+edit "watch: another interface of that name" $watch 's/ \&\& !\(k->mesh->in_place \&\& was .*k->watched\)//'
 edit "byte: the hub's peer can be claimed" $byte '/^kernel_claim/,/^}/s/if \(wgkey_compare\(\&place->hub, key\) == 0\)/if (0)/'
 edit "byte: a peer of somebody else's" $byte 's/ \|\| !mine\(place, \&key\)\)/)/'
 edit "byte: key, port and mark of the device" $byte 's/if \(mnl_attr_get_type\(attr\) != WGDEVICE_A_PEERS\)/if (0)/'
