@@ -6,6 +6,8 @@
 #
 #   agents_key               a key for plans, its public half in the mesh file
 #   agents_serve             serves $TMP/www on the hub as the collector would
+#   agents_pair              all of it for hkg and nrt, which has no Endpoint; the plan for
+#                            their tunnel is $DIRECT
 #   agent NODE [OPTION...]   starts it, with directories of its own
 #   agent_dies NODE          kill -9, both halves
 #   agent_forgets NODE       killed and started, and no path dwells any more
@@ -35,6 +37,19 @@ agents_key() {
 agents_serve() {
 	mkdir -p "$TMP/www/api/v1"
 	bg collector "$HUB" busybox httpd -f -p "${ADDR[$HUB]}:8650" -h "$TMP/www"
+}
+
+agents_pair() {
+	need meshopt meshopt-agent seal
+	lab_mesh "$DATA/mesh.conf" dub hkg nrt
+	sed -i "/^Endpoint = ${UNDER[nrt]}:/d" "$MESH"
+	agents_key
+	lab_net "$DATA/rtt.csv"
+	lab_wg
+	lab_ready
+	agents_serve
+	# shellcheck disable=SC2034 # for scenarios
+	DIRECT=hkg-nrt=direct:49:492
 }
 
 agent() {

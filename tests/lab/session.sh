@@ -33,6 +33,7 @@ said() {
 }
 
 typing() {
+	# shellcheck disable=SC1003 # a backslash, as at the end of a line
 	printf '%(%T)T %s# %s\n' -1 "$1" "${*:2}" | said 13 ' \\'
 }
 

@@ -17,16 +17,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$LAB_DIR/agents.sh"
 
-need meshopt meshopt-agent seal
-lab_mesh "$DATA/mesh.conf" dub hkg nrt
-sed -i "/^Endpoint = ${UNDER[nrt]}:/d" "$MESH"
-agents_key
-lab_net "$DATA/rtt.csv"
-lab_wg
-lab_ready
-agents_serve
-
-DIRECT=hkg-nrt=direct:49:492
+agents_pair
 : "${LONG:=0}"
 
 # --- a wrong key of hkg, in the mesh file of nrt ---
