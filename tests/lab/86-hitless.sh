@@ -200,9 +200,7 @@ leg() {	# leg FIRST LAST: rounds
 	# What the last switch left on its way.
 	sleep 1
 	tcp_end
-	for pair in "${PAIRS[@]}"; do
-		stream_stop "$pair"
-	done >>"$RES/streams"
+	stream_stop "${PAIRS[@]}" >>"$RES/streams"
 	count_streams $(($2 - $1 + 1))
 	echo "# rounds 1 to $2, $(($2 * ${#PAIRS[@]})) cycles:" \
 	    "sent=$total lost=$lost dup=$dup reordered=$reordered"

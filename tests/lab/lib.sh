@@ -49,7 +49,7 @@
 #   ping_ms NODE ADDRESS [COUNT]  prints the mean RTT of the system's ping, - if none
 #   stream_start ID A B RATE SECS UDP both ways between the overlay addresses
 #   stream_end ID                 waits for its end, prints its two lines
-#   stream_stop ID                the same at once: what was sent until now counts
+#   stream_stop ID...             the same at once: what was sent until now counts
 #   stream_get ID FROM TO KEY     one figure: sent received lost dup reordered gap_ms
 #   wait_for SECS CMD...          polls until CMD succeeds; 1 when the time is over
 #   now_ms                        prints a steady clock in ms
@@ -437,11 +437,13 @@ stream_end() {
 }
 
 stream_stop() {
-	local id
+	local id stream
 	for id in "${!lab_pid[@]}"; do
-		[[ $id != "$1".* ]] || kill "${lab_pid[$id]}"
+		[[ " $* " != *" ${id%.*} "* ]] || kill "${lab_pid[$id]}"
 	done
-	stream_end "$1"
+	for stream; do
+		stream_end "$stream"
+	done
 }
 
 stream_get() {
