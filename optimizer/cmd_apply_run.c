@@ -169,7 +169,7 @@ tell_progress(struct foreground *f, size_t node)
 	else if (state == WAY_LEASED)
 		log_info("%s: verified; leased while it is probed again", w->name);
 	else if (state == WAY_DIRECT)
-		log_info("%s: permanent after three good rounds", w->name);
+		log_info("%s: permanent: good under its lease, too", w->name);
 	else if (w->wish.path == WAY_BY_HUB)
 		log_info("%s: by the hub; its peer stays, unused", w->name);
 	told->state = state;

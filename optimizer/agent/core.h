@@ -95,8 +95,9 @@ struct core_opts {
 	size_t self;
 	size_t full_bytes; /* payload of a full-size probe by IPv6 */
 	/*
-	 * Nobody watches afterwards: routes are permanent after three good rounds back
-	 * to back, and no peer is taken away, since the far end may still send by it.
+	 * Nobody watches afterwards: routes are permanent after one more good round
+	 * under their lease, and no peer is taken away, since the far end may still
+	 * send by it.
 	 */
 	bool once;
 };

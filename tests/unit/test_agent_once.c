@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The core in the foreground, as `meshopt apply` runs it: routes are permanent after
- * three good rounds back to back, nothing is taken away afterwards, and what no plan
- * speaks of stays as it is.
+ * one more good round under their lease, nothing is taken away afterwards, and what no
+ * plan speaks of stays as it is.
  *
  * links: optimizer/agent/core.c optimizer/agent/core_probe.c optimizer/agent/way.c
  * links: optimizer/agent/way_nat.c optimizer/agent/core_nat.c
