@@ -36,7 +36,7 @@ struct aim { /* in an order that leaves no gaps: there are 30,000 in a large mes
 
 struct peer {
 	char name[MESH_NAME_MAX];
-	bool direct; /* the overlay address is routed by the direct interface */
+	bool direct; /* the overlay address goes by the pair's own tunnel */
 	struct aim aims[TARGET_KINDS];
 	struct engine_stat stats[PATH_COUNT];
 	bool policed[PATH_COUNT]; /* in the last window that was probed both ways */
@@ -48,6 +48,7 @@ struct engine {
 	uint64_t boot, seq;
 	char direct_name[IF_NAMESIZE];
 	unsigned direct; /* index of the direct interface; 0 = there is none */
+	bool in_place;	 /* the direct interface is the hub's as well */
 	struct pace *pace;
 	struct window_set *windows;
 	struct window_set *stamp_windows; /* NULL without opts.stamp */

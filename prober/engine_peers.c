@@ -14,10 +14,18 @@ void
 engine_peers_route(struct engine *e, struct peer *peer)
 {
 	unsigned ifindex = 0;
-	/* No route counts as the hub's: that is where the packets would go. */
-	int rc = fib_lookup(e->opts.fib, &peer->aims[TARGET_OVERLAY].addr, &ifindex);
-	bool direct = rc == 0 && e->direct && ifindex == e->direct;
+	bool direct;
 
+	if (e->in_place) {
+		/* As answers have told, while there may be a tunnel. */
+		direct = peer->direct && peer->aims[TARGET_TUNNEL].live;
+	} else {
+		int rc =
+		    fib_lookup(e->opts.fib, &peer->aims[TARGET_OVERLAY].addr, &ifindex);
+
+		/* No route counts as the hub's: that is where packets would go. */
+		direct = rc == 0 && e->direct && ifindex == e->direct;
+	}
 	if (direct != peer->direct)
 		log_debug("%s: its overlay address is now routed %s", peer->name,
 		    direct ? "direct" : "by the hub");
@@ -131,6 +139,7 @@ engine_peers_load(struct engine *e, const struct engine_roster *roster, struct m
 	}
 	memcpy(e->self, roster->mesh->nodes[roster->self].name, sizeof(e->self));
 	memcpy(e->direct_name, roster->mesh->direct_interface, sizeof(e->direct_name));
+	e->in_place = roster->mesh->in_place;
 	for (size_t i = 0; i < roster->n_targets; i++) {
 		const struct target *t = &roster->targets[i];
 

@@ -5,6 +5,10 @@
  * a window begins and whenever an answer contradicts.  An answer by the other interface
  * means that the two ends are not switched alike; its RTT is half of each path, so it
  * counts as an answer and as no sample.
+ *
+ * In place there is one interface, and which peer takes the packet is told only to
+ * those with CAP_NET_ADMIN.  There the answer's TTL says it: the hub forwards, and
+ * takes one.
  */
 #include <errno.h>
 #include <string.h>
@@ -17,15 +21,37 @@
 /* A slot of the pinger is 2 * row, + 1 for a probe that is not counted. */
 #define SLOTS_A_PEER (2 * PATH_COUNT)
 
-/* Did the answer come back the way that the probe is counted under? */
+/* With what systems send, and STAMP by RFC 8762; no way of an overlay has 63 hops. */
 static bool
-agrees(const struct engine *e, const struct pinger_result *r, enum path path)
+is_unforwarded(uint8_t ttl)
+{
+	return ttl == 64 || ttl == 128 || ttl == 255;
+}
+
+/*
+ * Did the answer come back the way that the probe is counted under?  If not, the next
+ * one is counted under the way that is found now.
+ */
+static bool
+agrees(struct engine *e, struct peer *peer, const struct pinger_result *r,
+    enum path path)
 {
 	bool direct = e->direct && r->ifindex == e->direct;
 
 	if (path == PATH_PUBLIC || r->ifindex == 0)
 		return true;
-	return direct == (path == PATH_DIRECT);
+	if (e->in_place) {
+		if (!r->ttl || !peer->aims[TARGET_TUNNEL].live)
+			return true;
+		direct = is_unforwarded(r->ttl);
+	}
+	if (direct == (path == PATH_DIRECT))
+		return true;
+	if (e->in_place)
+		peer->direct = direct;
+	else
+		engine_peers_route(e, peer);
+	return false;
 }
 
 /* The target that a probe of this path is for. */
@@ -72,11 +98,8 @@ engine_probe_answer(struct engine *e, struct window_set *windows,
 	}
 	if (r->slot % 2)
 		return;
-	if (r->fate == PINGER_ANSWERED) {
-		whole = agrees(e, r, path);
-		if (!whole)
-			engine_peers_route(e, peer);
-	}
+	if (r->fate == PINGER_ANSWERED)
+		whole = agrees(e, peer, r, path);
 	counted.slot = r->slot / 2;
 	window_result(windows, &counted, whole);
 }

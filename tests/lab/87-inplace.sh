@@ -17,7 +17,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$LAB_DIR/agents.sh"
 
-need meshopt meshopt-agent seal
+need meshopt meshopt-agent meshopt-prober meshopt-collector seal
 lab_mesh "$DATA/mesh.conf" dub hkg nrt
 sed -i "/^Endpoint = ${UNDER[nrt]}:/d; /^Relay/d" "$MESH"
 sed -i "s/^\[Mesh\].*/&\nSwitching = in-place/" "$MESH"
@@ -60,6 +60,18 @@ conf >"$TMP/wg0.before"
 hub=$(of_hub)
 check_near "by the hub" "$(ping_ms hkg "${ADDR[nrt]}" 3)" 492 1%
 
+# What probers make of it, who cannot see the peers.
+bg collected dub meshopt-collector --mesh "$MESH" --db "$TMP/db" --listen "${ADDR[dub]}:8651"
+for node in hkg nrt; do
+	bg "prober-$node" $node meshopt-prober --mesh "$MESH" --interval 2s --collector "http://${ADDR[dub]}:8651"
+done
+reported() {	# reported PATH NOW DIRECT, with whole ms
+	n hkg meshopt report --mesh "$MESH" --collector "http://${ADDR[dub]}:8651" >"$RES/report"
+	awk -v want="$*" '$1 == "hkg-nrt" { got = $2 " " int($3) " " int($5) }
+	    END { exit got != want }' "$RES/report"
+}
+check "probers: by the hub, and nothing is known of the tunnel" every 2 30 reported hub 492 0
+
 # --- promoted, and back by the plan ---
 
 stream_start promote hkg nrt $RATE 60
@@ -70,6 +82,11 @@ stream_end promote
 lost promote promotion $((49 + RATE / 10))
 check_near "direct" "$(ping_ms hkg "${ADDR[nrt]}" 3)" 49.1 1%
 check "committed at both ends" every 3 90 both_are direct hkg nrt
+check "probers: direct" every 2 30 reported direct 49 49
+stop collected
+for node in hkg nrt; do
+	stop "prober-$node"
+done
 check_eq "no route of ours" "$(ip -n hkg -N route show proto 213 | wc -l)" 0
 check_eq "the hub's peer has what it had" "$(of_hub)" "$hub"
 agent_dies hkg
