@@ -5,7 +5,8 @@
  *
  *	a lease that ran out, a session that died under a committed route: by the hub;
  *	what an operator changed becomes theirs, and is told;
- *	a flush of all our routes is put right once in ten minutes, and then frozen.
+ *	a flush of all our routes is put right once in ten minutes, and then frozen;
+ *	one while the freeze file is there was meant, and is not put right.
  */
 #include "optimizer/netd/keeper_core.h"
 
@@ -100,7 +101,11 @@ watch_routes(struct keeper *k, uint32_t node, const struct scene_node *s, bool f
 
 	if (b->flags & NETD_OPERATOR)
 		return;
-	if (b->stage == BOOK_DIRECT && !s->committed && !flushed)
+	if (b->stage == BOOK_DIRECT && !s->committed && flushed && k->now.freeze) {
+		/* As `meshopt panic` leaves it: the agent is to verify it anew. */
+		b->withdrawn = k->now.mono;
+		keeper_settle(k, node);
+	} else if (b->stage == BOOK_DIRECT && !s->committed && !flushed)
 		theirs(k, node, "a route to it was deleted");
 	else if (s->path == NETD_DIRECT && is_overruled(k, node))
 		theirs(k, node,
@@ -290,8 +295,8 @@ keeper_poll(struct keeper *k, struct keeper_now now)
 		scene_node(&k->scene, i, &s);
 		watch_peer(k, i, &s);
 		watch_routes(k, i, &s, flushed);
-		if (flushed && k->state.direct_link.up && !now.freeze &&
-		    b->stage == BOOK_DIRECT && !b->flags)
+		if (flushed && k->state.direct_link.up && b->stage == BOOK_DIRECT &&
+		    !b->flags)
 			repair(k, i);
 		else
 			backstop(k, i, &s);

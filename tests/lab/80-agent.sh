@@ -157,6 +157,10 @@ n hkg meshopt panic --mesh "$MESH" --file "$TMP/freeze.hkg" >"$RES/panic.log" 2>
 check_eq "panic" $? 0
 sleep 25
 check_eq "panic: no route of ours, and none comes back" "$(ip -n hkg -N route show proto 213 | wc -l)" 0
+# It is no flush to be put right: a lease says that it was verified.
+must n hkg meshopt freeze --off --file "$TMP/freeze.hkg"
+leased() { [ "$(state_of hkg nrt)" = leased ]; }
+check "freeze --off: leased anew" every 1 60 leased
 for node in hkg nrt; do
 	cat "$RES/agent-$node.log" >>"$RES/agents-$node.log"
 	stop "agent-$node"
