@@ -2,15 +2,14 @@
 #include "optimizer/gather.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "common/mem.h"
+#include "optimizer/measure_index.h"
 
 struct gather {
 	const struct input *in;
 	unsigned conf_pct;
-	const struct measure_row **rows; /* by source, destination, path */
-	size_t n_rows;
+	struct measure_index rows;
 };
 
 /* One path between two nodes, both directions together. */
@@ -20,32 +19,13 @@ struct path_evidence {
 	double age_s; /* likewise */
 };
 
-static int
-by_key(const void *x, const void *y)
-{
-	const struct measure_row *p = *(const struct measure_row *const *)x;
-	const struct measure_row *q = *(const struct measure_row *const *)y;
-	int r = strcmp(p->src, q->src);
-
-	if (!r)
-		r = strcmp(p->dst, q->dst);
-	return r ? r : (int)p->path - (int)q->path;
-}
-
 struct gather *
 gather_new(const struct input *in, unsigned conf_pct)
 {
 	struct gather *g = mem_alloc(sizeof(*g));
 
 	*g = (struct gather){ .in = in, .conf_pct = conf_pct };
-	if (!in->measure)
-		return g;
-	g->n_rows = in->measure->n_rows;
-	g->rows = mem_array(g->n_rows, sizeof(*g->rows));
-	for (size_t i = 0; i < g->n_rows; i++)
-		g->rows[i] = &in->measure->rows[i];
-	if (g->n_rows)
-		qsort(g->rows, g->n_rows, sizeof(*g->rows), by_key);
+	measure_index_init(&g->rows, in->measure);
 	return g;
 }
 
@@ -54,7 +34,7 @@ gather_free(struct gather *g)
 {
 	if (!g)
 		return;
-	free(g->rows);
+	measure_index_fini(&g->rows);
 	free(g);
 }
 
@@ -68,15 +48,8 @@ static const struct measure_row *
 find_row(const struct gather *g, size_t src, size_t dst, enum path path)
 {
 	const struct node *nodes = g->in->instance->nodes;
-	struct measure_row key = { .path = path };
-	const struct measure_row *k = &key, **found;
 
-	if (!g->n_rows)
-		return NULL;
-	memcpy(key.src, nodes[src].name, sizeof(key.src));
-	memcpy(key.dst, nodes[dst].name, sizeof(key.dst));
-	found = bsearch(&k, g->rows, g->n_rows, sizeof(*g->rows), by_key);
-	return found ? *found : NULL;
+	return measure_find(&g->rows, nodes[src].name, nodes[dst].name, path);
 }
 
 static int64_t

@@ -15,53 +15,15 @@ report_view_path(enum report_now now)
 	return now_names[now];
 }
 
-static int
-by_key(const void *x, const void *y)
-{
-	const struct measure_row *p = *(const struct measure_row *const *)x;
-	const struct measure_row *q = *(const struct measure_row *const *)y;
-	int r = strcmp(p->src, q->src);
-
-	if (!r)
-		r = strcmp(p->dst, q->dst);
-	return r ? r : (int)p->path - (int)q->path;
-}
-
-static void
-sort_rows(struct report_rows *to, const struct measure *m)
-{
-	to->n = m ? m->n_rows : 0;
-	to->rows = mem_array(to->n, sizeof(*to->rows));
-	for (size_t i = 0; i < to->n; i++)
-		to->rows[i] = &m->rows[i];
-	if (to->n)
-		qsort(to->rows, to->n, sizeof(*to->rows), by_key);
-}
-
-static const struct measure_row *
-find_row(const struct report_rows *rows, const char *src, const char *dst,
-    enum path path)
-{
-	struct measure_row key = { .path = path };
-	const struct measure_row *k = &key, **found;
-
-	memcpy(key.src, src, sizeof(key.src));
-	memcpy(key.dst, dst, sizeof(key.dst));
-	if (!rows->n)
-		return NULL;
-	found = bsearch(&k, rows->rows, rows->n, sizeof(*rows->rows), by_key);
-	return found ? *found : NULL;
-}
-
 /*
  * Each report has the overlay's path in it, so when the newest report has no hub row,
  * the overlay goes direct.
  */
 const struct measure_row *
-report_view_row(const struct report_rows *rows, const char *src, const char *dst)
+report_view_row(const struct measure_index *rows, const char *src, const char *dst)
 {
-	const struct measure_row *hub = find_row(rows, src, dst, PATH_HUB);
-	const struct measure_row *direct = find_row(rows, src, dst, PATH_DIRECT);
+	const struct measure_row *hub = measure_find(rows, src, dst, PATH_HUB);
+	const struct measure_row *direct = measure_find(rows, src, dst, PATH_DIRECT);
 
 	if (!hub || !direct)
 		return hub ? hub : direct;
@@ -179,8 +141,8 @@ report_view_init(struct report_view *v, const struct input *in,
 	*v = (struct report_view){ .in = in,
 		.newest_s = -1,
 		.windowed = before != NULL };
-	sort_rows(&v->now, in->measure);
-	sort_rows(&v->before, before);
+	measure_index_init(&v->now, in->measure);
+	measure_index_init(&v->before, before);
 	for (size_t i = 0; i < v->now.n; i++)
 		if (v->newest_s < 0 || v->now.rows[i]->age_s < v->newest_s)
 			v->newest_s = v->now.rows[i]->age_s;
@@ -203,8 +165,8 @@ report_view_init(struct report_view *v, const struct input *in,
 void
 report_view_fini(struct report_view *v)
 {
-	free(v->now.rows);
-	free(v->before.rows);
+	measure_index_fini(&v->now);
+	measure_index_fini(&v->before);
 	free(v->lines);
 }
 

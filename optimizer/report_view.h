@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "optimizer/input.h"
+#include "optimizer/measure_index.h"
 
 enum report_now { REPORT_UNKNOWN, REPORT_HUB, REPORT_DIRECT, REPORT_HALF };
 
@@ -24,11 +25,6 @@ struct report_line {
 	double before_loss;
 };
 
-struct report_rows {
-	const struct measure_row **rows; /* sorted by source, destination, path */
-	size_t n;
-};
-
 /* Over the pairs that are known in both windows, if there are two. */
 struct report_totals {
 	size_t pairs, measured, direct;
@@ -38,7 +34,7 @@ struct report_totals {
 
 struct report_view {
 	const struct input *in; /* borrowed */
-	struct report_rows now, before;
+	struct measure_index now, before;
 	struct report_line *lines; /* owned; by falling saving */
 	size_t n_lines;
 	bool windowed;	 /* there is a window before */
@@ -52,7 +48,7 @@ void report_view_init(struct report_view *v, const struct input *in,
 void report_view_fini(struct report_view *v);
 
 /* The row of the path that src uses towards dst now, or NULL. */
-const struct measure_row *report_view_row(const struct report_rows *rows,
+const struct measure_row *report_view_row(const struct measure_index *rows,
     const char *src, const char *dst);
 
 const char *report_view_path(enum report_now now);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * From the collector's rows, or a file's cells, to the evidence behind a pair.
- * links: optimizer/gather.c optimizer/measure_json.c
+ * links: optimizer/gather.c optimizer/measure_index.c optimizer/measure_json.c
  * links: optimizer/decide/evidence.c optimizer/decide/instance.c
  * links: optimizer/decide/matrix.c
  */
