@@ -9,50 +9,17 @@
  * links: optimizer/agent/way_place.c optimizer/agent/core_word.c optimizer/agent/live.c
  * links: optimizer/apply/pair.c tests/fakes/fleet.c
  */
-#include "tests/fakes/fleet.h"
+#include "tests/unit/agent_rig.h"
 
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
-
-enum { DUB, HKG, NRT, SIN };
 
 /* How often a thing is tried at another phase; valgrind is forty times slower. */
 static size_t
 tries(size_t n)
 {
 	return getenv("UNDER_VALGRIND") ? n / 20 + 1 : n;
-}
-
-static struct fleet f;
-
-static int
-setup(void **state)
-{
-	(void)state;
-	fleet_init(&f);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	fleet_fini(&f);
-	return 0;
-}
-
-static void
-make_direct(size_t a, size_t b)
-{
-	fleet_wish(&f, a, b, WAY_BY_TUNNEL, 0);
-	fleet_run(&f, 80 * NS_PER_S);
-	assert_int_equal(fleet_state(&f, a, b), WAY_DIRECT);
-	assert_int_equal(fleet_state(&f, b, a), WAY_DIRECT);
 }
 
 static void

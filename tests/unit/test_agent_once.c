@@ -10,35 +10,18 @@
  * links: optimizer/agent/way_place.c optimizer/agent/core_word.c
  * links: optimizer/apply/pair.c tests/fakes/fleet.c
  */
-#include "tests/fakes/fleet.h"
+#include "tests/unit/agent_rig.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
-enum { DUB, HKG, NRT, SIN };
-
-static struct fleet f;
-
 static int
-setup(void **state)
+setup_once(void **state)
 {
-	(void)state;
-	fleet_init(&f);
+	(void)setup(state);
 	f.once = true;
 	for (size_t i = HKG; i <= SIN; i++)
 		fleet_start(&f, i);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	fleet_fini(&f);
 	return 0;
 }
 
@@ -121,7 +104,7 @@ a_relay_path_with_its_legs(void **state)
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup_once, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(commits_back_to_back),
 		TEST(a_round_that_fails_takes_the_lease_back),

@@ -12,20 +12,14 @@
  * links: optimizer/agent/word.c
  * links: optimizer/apply/pair.c tests/fakes/fleet.c
  */
-#include "tests/fakes/fleet.h"
+#include "tests/unit/agent_rig.h"
 
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "optimizer/agent/word.h"
 #include "tests/unit/seed.h"
-
-enum { DUB, HKG, NRT, SIN };
 
 #define SCHEDULES 100
 
@@ -34,22 +28,11 @@ enum { DUB, HKG, NRT, SIN };
 #define NOTICED	 200 /* 3 beats, and the hub's answer */
 #define FOLLOWED 500 /* 2 s that it may take, and likewise */
 
-static struct fleet f;
-
 static int
-setup(void **state)
+setup_place(void **state)
 {
-	(void)state;
-	fleet_init(&f);
+	(void)setup(state);
 	fleet_place(&f);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	fleet_fini(&f);
 	return 0;
 }
 
@@ -59,15 +42,6 @@ together(size_t a, size_t b)
 	if (!f.node[a].to[b].route != !f.node[b].to[a].route)
 		fail_msg("%zu: %d, %zu: %d", a, f.node[a].to[b].route, b,
 		    f.node[b].to[a].route);
-}
-
-static void
-make_direct(size_t a, size_t b)
-{
-	fleet_wish(&f, a, b, WAY_BY_TUNNEL, 0);
-	fleet_run(&f, 90 * NS_PER_S);
-	assert_int_equal(fleet_state(&f, a, b), WAY_DIRECT);
-	assert_int_equal(fleet_state(&f, b, a), WAY_DIRECT);
 }
 
 static void
@@ -392,7 +366,7 @@ words_survive_the_wire_and_nothing_else_does(void **state)
 	}
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup_place, teardown)
 
 int
 main(void)
