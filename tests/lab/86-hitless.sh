@@ -14,8 +14,9 @@
 # switch towards it the packets that were still on the longer one.
 #
 # CYCLES (9): 1000 in the long form, with all 55 pairs of twelve nodes at once. Of those
-# the first have RATE (100) packets a second each way and the others SLOW (10). SEED
-# repeats a run.
+# the first have RATE (100) packets a second each way and the others SLOW (10), and in
+# every third round all paths become permanent before they are taken back. SEED repeats
+# a run.
 # Timeout: 1200
 
 . "$(dirname "$0")/lib.sh"
@@ -152,6 +153,8 @@ tcp_end() {
 cycle() {
 	switch "${wishes[@]}"
 	every 1 120 ends_in 'leased direct' || die "round $round: a pair is not on its tunnel"
+	[ "$CYCLES" -lt 100 ] || [ $((round % LEG)) != 0 ] ||
+	    every 1 120 ends_in direct || die "round $round: a path is not permanent"
 	switch
 	every 1 60 ends_in 'hub staged verified' || die "round $round: a pair is not by the hub"
 	echo "# round $round: $(($(now_ms) / 1000)) s"
