@@ -45,6 +45,7 @@ typed() {	# NODE WORDS: the same into the transcript; leaves $said and $status
 	printf '%s# %s\n' "$1" "${*:2}" >>"$TRANSCRIPT"
 	said=$(at "$@" 2>&1)
 	status=$?
+	said=$(sed 's/\r*$//; s/.*\r//' <<<"$said") # what dpkg has written over itself
 	[ -z "$said" ] || printf '%s\n' "$said" >>"$TRANSCRIPT"
 }
 
