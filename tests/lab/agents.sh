@@ -35,8 +35,10 @@ agents_key() {
 }
 
 agents_serve() {
+	local at=${ADDR[$HUB]}
+	[[ $at != *:* ]] || at="[$at]"
 	mkdir -p "$TMP/www/api/v1"
-	bg collector "$HUB" busybox httpd -f -p "${ADDR[$HUB]}:8650" -h "$TMP/www"
+	bg collector "$HUB" busybox httpd -f -p "$at:8650" -h "$TMP/www"
 }
 
 agents_pair() {

@@ -23,8 +23,8 @@
  * SIGTERM is an early end: it sends no more and tells its peer how much it has sent. If
  * none of these words arrive, the rest counts as lost.
  */
-#include <arpa/inet.h>
 #include <err.h>
+#include <netdb.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -77,14 +77,16 @@ now_ns(void)
 	return t.tv_sec * NS_PER_S + t.tv_nsec;
 }
 
-static struct sockaddr_in
+static struct addrinfo *
 address(const char *host, const char *port)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET };
+	const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
+		.ai_socktype = SOCK_DGRAM };
+	struct addrinfo *a;
+	int rc = getaddrinfo(host, port, &hints, &a);
 
-	a.sin_port = htons((uint16_t)atoi(port));
-	if (inet_pton(AF_INET, host, &a.sin_addr) != 1)
-		errx(2, "not an IPv4 address: %s", host);
+	if (rc != 0)
+		errx(2, "%s port %s: %s", host, port, gai_strerror(rc));
 	return a;
 }
 
@@ -142,15 +144,14 @@ drain(int fd, struct direction *d, double rate)
 
 /* The end came early: tell the peer, now and then. Returns when to do it again. */
 static int64_t
-say_last(int fd, const struct sockaddr_in *to, struct packet *out, int64_t now)
+say_last(int fd, const struct addrinfo *to, struct packet *out, int64_t now)
 {
 	static int64_t due;
 	static int said;
 
 	if (said < LASTS && now >= due) {
 		out->seq = LAST;
-		sendto(fd, out, sizeof(*out), 0, (const struct sockaddr *)to,
-		    sizeof(*to));
+		sendto(fd, out, sizeof(*out), 0, to->ai_addr, to->ai_addrlen);
 		said++;
 		due = now + HELLO_EVERY;
 	}
@@ -159,7 +160,7 @@ say_last(int fd, const struct sockaddr_in *to, struct packet *out, int64_t now)
 
 /* The stream itself, both ways, until it is over. */
 static void
-run(int fd, const struct sockaddr_in *to, struct direction *in, double rate)
+run(int fd, const struct addrinfo *to, struct direction *in, double rate)
 {
 	struct packet out = { .magic = MAGIC, .total = in->asked };
 	int64_t now = now_ns(), begin = now, due = now, active = now;
@@ -173,8 +174,7 @@ run(int fd, const struct sockaddr_in *to, struct direction *in, double rate)
 			end = out.sent = sent;
 		while (sent < end && due <= now) {
 			out.seq = started ? sent : HELLO;
-			sendto(fd, &out, sizeof(out), 0, (const struct sockaddr *)to,
-			    sizeof(*to));
+			sendto(fd, &out, sizeof(out), 0, to->ai_addr, to->ai_addrlen);
 			sent += started;
 			/* From the beginning, so that lateness does not add up. */
 			due = started ? begin + span_ns(0, sent, rate)
@@ -209,7 +209,7 @@ int
 main(int argc, char *argv[])
 {
 	struct direction in = { .total = 0 };
-	struct sockaddr_in local, peer;
+	struct addrinfo *local, *peer;
 	int size = 4 << 20; /* a delayed packet stays on its sender's account */
 	double rate, seconds;
 	int64_t tail;
@@ -228,13 +228,13 @@ main(int argc, char *argv[])
 		err(1, "calloc");
 	signal(SIGTERM, on_term);
 	/* Not connected: an ICMP error must neither end the stream nor count in it. */
-	fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
-	if (fd < 0 || bind(fd, (const struct sockaddr *)&local, sizeof(local)) < 0)
+	fd = socket(local->ai_family, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	if (fd < 0 || bind(fd, local->ai_addr, local->ai_addrlen) < 0)
 		err(1, "%s port %s", argv[1], argv[3]);
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
 
-	run(fd, &peer, &in, rate);
+	run(fd, peer, &in, rate);
 
 	/* A path that died and stayed dead is a gap as well. */
 	tail = span_ns(in.next, in.total, rate);
@@ -244,6 +244,8 @@ main(int argc, char *argv[])
 	       "depth=%u gap_ms=%.1f\n",
 	    argv[6], argv[7], in.total, in.received, in.total - in.received, in.dup,
 	    in.reordered, in.depth, (double)in.gap / 1e6);
+	freeaddrinfo(local);
+	freeaddrinfo(peer);
 	free(in.seen);
 	return 0;
 }
