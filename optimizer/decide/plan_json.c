@@ -10,6 +10,7 @@
 #include "common/when.h"
 
 #define EPOCH_MAX (INT64_C(1) << 53) /* what every JSON reader holds exactly */
+#define RELAY	  "relay:"
 
 static const char *const state_names[] = { "add", "keep", "drop", "wait" };
 
@@ -60,6 +61,32 @@ collect_names(struct reader *r, const json_t *list)
 }
 
 static void
+collect_relay(struct plan *plan, const char *path)
+{
+	size_t len = path ? strlen(path) : 0;
+
+	if (len <= strlen(RELAY) || len >= strlen(RELAY) + MESH_NAME_MAX ||
+	    strncmp(path, RELAY, strlen(RELAY)) != 0)
+		return;
+	memcpy(plan->names[plan->n_names++], path + strlen(RELAY),
+	    len - strlen(RELAY) + 1);
+}
+
+/* A relay's legs name it too, but for those that went by the hub and were left out. */
+static void
+collect_relays(struct plan *plan, const json_t *routes)
+{
+	const json_t *o;
+
+	plan->names = mem_grow(plan->names, plan->n_names + 2 * json_array_size(routes),
+	    sizeof(*plan->names));
+	for (size_t i = 0; (o = json_array_get(routes, i)); i++) {
+		collect_relay(plan, json_string_value(json_object_get(o, "path")));
+		collect_relay(plan, json_string_value(json_object_get(o, "fallback")));
+	}
+}
+
+static void
 unique_names(struct plan *plan)
 {
 	size_t n = 0;
@@ -77,8 +104,8 @@ name_index(const struct reader *r, const char *name, uint32_t *out)
 {
 	*out = plan_name(r->plan, name);
 	if (*out == PLAN_NOBODY)
-		return err_set(r->err, "%s[%zu]: %s is no end of any route or tunnel",
-		    r->what, r->index, name);
+		return err_set(r->err, "%s[%zu]: \"%s\" is not a name", r->what,
+		    r->index, name);
 	return 0;
 }
 
@@ -129,12 +156,12 @@ read_path(const struct reader *r, const char *text, enum plan_path *path, uint32
 		*path = PLAN_HUB;
 	else if (text && strcmp(text, "direct") == 0)
 		*path = PLAN_DIRECT;
-	else if (text && strncmp(text, "relay:", 6) == 0)
+	else if (text && strncmp(text, RELAY, strlen(RELAY)) == 0)
 		*path = PLAN_RELAY;
 	else
 		return err_set(r->err,
 		    "routes[%zu]: path is not hub, direct or relay:NODE", r->index);
-	return *path == PLAN_RELAY ? name_index(r, text + 6, via) : 0;
+	return *path == PLAN_RELAY ? name_index(r, text + strlen(RELAY), via) : 0;
 }
 
 static int
@@ -296,6 +323,7 @@ read_lists(struct reader *r, const json_t *o)
 	r->what = "routes";
 	if (collect_names(r, routes) < 0)
 		return -1;
+	collect_relays(plan, routes);
 	r->what = "tunnels";
 	if (collect_names(r, tunnels) < 0)
 		return -1;

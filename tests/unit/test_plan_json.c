@@ -158,6 +158,30 @@ half_an_issue_is_refused(void **state)
 	}
 }
 
+/* Its legs went by the hub, so that the plan that was issued leaves them out. */
+static void
+a_relay_that_is_no_end(void **state)
+{
+	static const char text[] =
+	    "{\"mesh\": \"m\", \"epoch\": 3, \"issued\": \"2026-11-22T13:53:20Z\", "
+	    "\"ttl_s\": 900, \"tunnels\": [], \"routes\": ["
+	    "{\"a\": \"x\", \"b\": \"z\", \"path\": \"hub\"}, "
+	    "{\"a\": \"x\", \"b\": \"y\", \"path\": \"relay:z\"}]}";
+	struct plan *plan, *again;
+	struct err err;
+	char *twice;
+
+	(void)state;
+	assert_int_equal(plan_from_json(text, strlen(text), &plan, &err), 0);
+	twice = plan_to_json(plan);
+	assert_int_equal(plan_from_json(twice, strlen(twice), &again, &err), 0);
+	assert_int_equal(again->n_routes, 1);
+	assert_string_equal(again->names[again->routes[0].via], "z");
+	free(twice);
+	plan_free(plan);
+	plan_free(again);
+}
+
 static void
 an_end_is_no_relay(void **state)
 {
@@ -179,6 +203,7 @@ main(void)
 		cmocka_unit_test(an_issued_plan_comes_back_without_its_hub_routes),
 		cmocka_unit_test(a_plan_that_is_not_issued_says_so),
 		cmocka_unit_test(half_an_issue_is_refused),
+		cmocka_unit_test(a_relay_that_is_no_end),
 		cmocka_unit_test(an_end_is_no_relay),
 	};
 
