@@ -36,30 +36,6 @@ text_of(const json_t *o, const char *key)
 	return s && strlen(s) < MESH_NAME_MAX && *s ? s : NULL;
 }
 
-/* All names that appear, sorted and once each, before anything refers to them. */
-static int
-collect_names(struct reader *r, const json_t *list)
-{
-	struct plan *plan = r->plan;
-	const json_t *o;
-	const char *a, *b;
-
-	if (!json_is_array(list))
-		return err_set(r->err, "%s: not there, or not an array", r->what);
-	plan->names = mem_grow(plan->names, plan->n_names + 2 * json_array_size(list),
-	    sizeof(*plan->names));
-	for (r->index = 0; (o = json_array_get(list, r->index)); r->index++) {
-		a = text_of(o, "a");
-		b = text_of(o, "b");
-		if (!a || !b || strcmp(a, b) == 0)
-			return err_set(r->err, "%s[%zu]: a and b must be two names",
-			    r->what, r->index);
-		memcpy(plan->names[plan->n_names++], a, strlen(a) + 1);
-		memcpy(plan->names[plan->n_names++], b, strlen(b) + 1);
-	}
-	return 0;
-}
-
 static void
 collect_relay(struct plan *plan, const char *path)
 {
@@ -72,18 +48,33 @@ collect_relay(struct plan *plan, const char *path)
 	    len - strlen(RELAY) + 1);
 }
 
-/* A relay's legs name it too, but for those that went by the hub and were left out. */
-static void
-collect_relays(struct plan *plan, const json_t *routes)
+/*
+ * All names that appear, sorted and once each, before anything refers to them.  A
+ * relay's legs name it too, but for those that went by the hub and were left out.
+ */
+static int
+collect_names(struct reader *r, const json_t *list)
 {
+	struct plan *plan = r->plan;
 	const json_t *o;
+	const char *a, *b;
 
-	plan->names = mem_grow(plan->names, plan->n_names + 2 * json_array_size(routes),
+	if (!json_is_array(list))
+		return err_set(r->err, "%s: not there, or not an array", r->what);
+	plan->names = mem_grow(plan->names, plan->n_names + 4 * json_array_size(list),
 	    sizeof(*plan->names));
-	for (size_t i = 0; (o = json_array_get(routes, i)); i++) {
+	for (r->index = 0; (o = json_array_get(list, r->index)); r->index++) {
+		a = text_of(o, "a");
+		b = text_of(o, "b");
+		if (!a || !b || strcmp(a, b) == 0)
+			return err_set(r->err, "%s[%zu]: a and b must be two names",
+			    r->what, r->index);
+		memcpy(plan->names[plan->n_names++], a, strlen(a) + 1);
+		memcpy(plan->names[plan->n_names++], b, strlen(b) + 1);
 		collect_relay(plan, json_string_value(json_object_get(o, "path")));
 		collect_relay(plan, json_string_value(json_object_get(o, "fallback")));
 	}
+	return 0;
 }
 
 static void
@@ -323,7 +314,6 @@ read_lists(struct reader *r, const json_t *o)
 	r->what = "routes";
 	if (collect_names(r, routes) < 0)
 		return -1;
-	collect_relays(plan, routes);
 	r->what = "tunnels";
 	if (collect_names(r, tunnels) < 0)
 		return -1;

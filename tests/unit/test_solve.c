@@ -337,8 +337,13 @@ bad_plans_are_refused(void **state)
 		  " {\"a\": \"y\", \"b\": \"x\", \"path\": \"direct\"}]}",
 		    "twice" },
 		{ "{\"mesh\": \"m\", \"tunnels\": [], \"routes\": "
-		  "[{\"a\": \"x\", \"b\": \"y\", \"path\": \"relay:z\"}]}",
-		    "z" },
+		  "[{\"a\": \"x\", \"b\": \"y\", \"path\": \"relay:\"}]}",
+		    "\"\" is not a name" },
+		{ "{\"mesh\": \"m\", \"tunnels\": [], \"routes\": "
+		  "[{\"a\": \"x\", \"b\": \"y\", \"path\": "
+		  "\"relay:012345678901234567890123456789012345678901234567890123456789"
+		  "0123456789\"}]}",
+		    "0123456789\" is not a name" },
 		{ "{\"mesh\": \"m\", \"routes\": [], \"tunnels\": "
 		  "[{\"a\": \"x\", \"b\": \"y\", \"state\": \"burn\"}]}",
 		    "state" },
