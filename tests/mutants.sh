@@ -152,7 +152,7 @@ edit "peer: both ends of a reflector start" $peer 's/if \(node == k->mesh->hub\)
 edit "watch: an operator is fought" $watch 's/b->flags \|= NETD_OPERATOR;//'
 edit "watch: roaming is an operator" $watch 's/return moved \&\& !heard;/return moved;/'
 edit "watch: a flush is repaired for ever" $watch 's/b->flags \|= NETD_FROZEN;/return true;/'
-edit "watch: what a panic took is put back" $watch 's/ && flushed && k->now.freeze\) \{/ \&\& 0) {/'
+edit "watch: what a panic took is put back" $watch 's/b->stage == BOOK_DIRECT && k->now.freeze/0/'
 edit "watch: a restart leaves halves" $watch 's/back = s.partial \|\| /back = /'
 edit "watch: a withdrawal is not gone on with" $watch 's/if \(doing == NETD_WITHDRAW\)/if (0)/'
 edit "watch: what was not read is judged" $watch 's/if \(k->blind\)/if (0)/'

@@ -101,16 +101,15 @@ watch_routes(struct keeper *k, uint32_t node, const struct scene_node *s, bool f
 
 	if (b->flags & NETD_OPERATOR)
 		return;
-	if (b->stage == BOOK_DIRECT && !s->committed && flushed && k->now.freeze) {
-		/* As `meshopt panic` leaves it: the agent is to verify it anew. */
-		b->withdrawn = k->now.mono;
-		keeper_settle(k, node);
-	} else if (b->stage == BOOK_DIRECT && !s->committed && !flushed)
+	if (b->stage == BOOK_DIRECT && !s->committed && !flushed)
 		theirs(k, node, "a route to it was deleted");
 	else if (s->path == NETD_DIRECT && is_overruled(k, node))
 		theirs(k, node,
 		    "another route to it is preferred to ours: ip route show");
-	else if (b->stage == BOOK_LEASED && s->path == NETD_HUB) {
+	else if (s->path == NETD_HUB &&
+		 (b->stage == BOOK_LEASED ||
+		     (b->stage == BOOK_DIRECT && k->now.freeze))) {
+		/* It ran out, or `meshopt panic` was here. */
 		b->withdrawn = k->now.mono;
 		b->stage = BOOK_STAGED;
 		(void)keeper_note(k, node, 0); /* else it is found again */
