@@ -38,7 +38,7 @@ static inline void
 make_direct(size_t a, size_t b)
 {
 	fleet_wish(&f, a, b, WAY_BY_TUNNEL, 0);
-	fleet_run(&f, 90 * NS_PER_S);
+	fleet_run(&f, 80 * NS_PER_S);
 	assert_int_equal(fleet_state(&f, a, b), WAY_DIRECT);
 	assert_int_equal(fleet_state(&f, b, a), WAY_DIRECT);
 }

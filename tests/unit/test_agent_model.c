@@ -17,23 +17,16 @@
  * links: optimizer/agent/way_place.c optimizer/agent/core_word.c optimizer/agent/live.c
  * links: optimizer/apply/pair.c tests/fakes/fleet.c
  */
-#include "tests/fakes/fleet.h"
+#include "tests/unit/agent_rig.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 
-#include <cmocka.h>
-
 #include "tests/unit/seed.h"
-
-enum { DUB, HKG, NRT, SIN };
 
 #define SCHEDULES 300
 #define STEPS	  25
 #define LEASE_NS  (61 * NS_PER_S)
 
-static struct fleet f;
 static struct seed dice;
 
 /* Of the pair NRT-SIN: what the plan in force says, for agents that start. */
