@@ -146,18 +146,24 @@ bench-collector: $(CROWD) $(O)/meshopt-collector
 	@dist/deps.sh build bench
 	@tests/bench/collector.sh $(B)
 
-# netd on a line, for the lab: with the steps at which it can be killed.
+# netd on a line, and the agent, for the lab: with the steps at which they can be killed.
 NETD := $(call src,optimizer/netd) $(addprefix optimizer/apply/,preflight.c state.c) \
 	$(wildcard optimizer/apply/kernel_*.c)
-LABTOOLS := $(addprefix $(O)/lab-tools/,netd-client netlink-bench seal)
+LABTOOLS := $(addprefix $(O)/lab-tools/,mortal netd-client netlink-bench seal)
+STEPS := -Wl,--wrap=fdatasync -Wl,--wrap=kernel_nl_change
 $(O)/lab-tools/netlink-bench: $(call obj,tests/lab/netlink_bench.c \
     $(wildcard optimizer/apply/kernel_*.c)) $(O)/libcommon.a
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
-$(O)/lab-tools/netd-client: $(call obj,tests/lab/netd_client.c $(NETD)) $(O)/libcommon.a
+$(O)/lab-tools/netd-client: $(call obj,tests/lab/netd_client.c tests/lab/steps.c $(NETD)) \
+    $(O)/libcommon.a
 	$(call say,LD,$@)
-	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=fdatasync \
-	    -Wl,--wrap=kernel_nl_change -o $@ $^ $(LIBS)
+	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) $(STEPS) -o $@ $^ $(LIBS)
+$(O)/lab-tools/mortal: $(call obj,tests/lab/mortal.c tests/lab/steps.c $(AGENT)) \
+    $(O)/libcommon.a
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) $(STEPS) -Wl,--wrap=keeper_note \
+	    -o $@ $^ $(LIBS)
 $(O)/lab-tools/seal: $(call obj,tests/lab/seal.c) $(O)/libcommon.a
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)

@@ -8,15 +8,16 @@
  * `run` starts netd as its child, says hello, and does what comes by the socket; when
  * netd dies it starts another. `ask` sends its words and prints the answer:
  *
- *	stage|commit|withdraw|unstage|adopt NODE   relay NODE VIA   lease NODE SECONDS
- *[VIA] panic                 each prints "ERROR text", ERROR as errno(3) names it or 0
+ *	stage|commit|withdraw|unstage|adopt NODE
+ *	relay NODE VIA
+ *	lease NODE SECONDS [VIA]
+ *	panic                 each prints "ERROR text", ERROR as errno(3) names it or 0
  *	state                 a line a node, one of the whole
- *	kill N                netd dies at the Nth step from now (see below)
+ *	kill N                netd dies at the Nth step from now
  *	storm NODE N SEED     N random arrows, each with a kill at a random step
  *	pid                   of netd
  *
- * A step is the moment before or after a record of the journal is on disk, or a change
- * has been sent to the kernel and answered: these calls are wrapped by the linker.
+ * What a step is says steps.h.
  */
 #include <errno.h>
 #include <signal.h>
@@ -31,49 +32,20 @@
 
 #include "common/log.h"
 #include "common/num.h"
-#include "optimizer/apply/kernel_nl.h"
 #include "optimizer/netd/netd.h"
 #include "optimizer/netd/serve.h"
+#include "tests/lab/steps.h"
 
 #define STORM_STEPS 14 /* a little more than the longest arrow has */
 
-int __real_fdatasync(int fd);
-int __wrap_fdatasync(int fd);
-int __real_kernel_nl_change(struct kernel *k, enum kernel_nl_bus bus,
-    struct nlmsghdr *request);
-int __wrap_kernel_nl_change(struct kernel *k, enum kernel_nl_bus bus,
-    struct nlmsghdr *request);
-
 static volatile int *kill_in; /* shared with netd; 0 = live */
 
-static void
-step(void)
+void
+step(const char *when)
 {
+	(void)when; /* where it died is for the storm's own count */
 	if (*kill_in > 0 && --*kill_in == 0)
 		(void)kill(getpid(), SIGKILL); /* does not fail */
-}
-
-int
-__wrap_fdatasync(int fd)
-{
-	int rc;
-
-	step();
-	rc = __real_fdatasync(fd);
-	step();
-	return rc;
-}
-
-int
-__wrap_kernel_nl_change(struct kernel *k, enum kernel_nl_bus bus,
-    struct nlmsghdr *request)
-{
-	int rc;
-
-	step();
-	rc = __real_kernel_nl_change(k, bus, request);
-	step();
-	return rc;
 }
 
 struct half {
