@@ -13,7 +13,7 @@
 #	 205 ms \         / 287 ms
 #	          [dub]                 wg0: 492 ms; serves the plan as a file
 #
-# All of it under 100 packets a second each way, none of which may be lost.
+# All of it under RATE (100) packets a second each way, none of which may be lost.
 #
 # KILLS (15): deaths at both ends together; 500 in the long form, in which each arrow must
 # have met each half's death at each of its moments. SEED repeats their order.
@@ -24,7 +24,7 @@
 
 need mortal
 agents_pair
-: "${KILLS:=15}" "${SEED:=$RANDOM}"
+: "${KILLS:=15}" "${RATE:=100}" "${SEED:=$RANDOM}"
 STEPS=24
 echo "# SEED=$SEED"
 
@@ -69,20 +69,20 @@ conf >"$TMP/wg0.before"
 RANDOM=$SEED
 mortal hkg $((RANDOM % (3 * STEPS)))
 mortal nrt $((RANDOM % (3 * STEPS)))
-stream_start s hkg nrt 100 100000
+stream_start s hkg nrt "$RATE" 100000
 round=0
 while [ "$(deaths)" -lt "$KILLS" ]; do
 	round=$((round + 1))
 	publish "$DIRECT"
 	# The other times it is taken back from under its lease.
-	if [ $((round % 3)) = 1 ]; then
+	if [ $((round % 4)) = 1 ]; then
 		every 3 400 firm || die "round $round: not direct: $(states)"
 	else
 		every 2 200 by_tunnel || die "round $round: not by the tunnel: $(states)"
 	fi
 	publish
 	every 2 200 by_hub || die "round $round: not by the hub: $(states)"
-	[ "$KILLS" -lt 500 ] || [ $((round % 4)) != 0 ] ||
+	[ "$KILLS" -lt 500 ] || [ $((round % 8)) != 0 ] ||
 	    every 10 900 unstaged || die "round $round: its peers stay"
 	echo "# round $round: $(deaths) deaths, $(($(now_ms) / 1000)) s"
 done
