@@ -50,7 +50,10 @@ replace_file(const char *path, const struct plan *plan)
 	return r;
 }
 
-/* What is no file, as /dev/null, is written to: renamed over, it would be gone. */
+/*
+ * What is no file, as /dev/null, is written to: renamed over, it would be gone.  So is
+ * what has no name to rename to, as the pipe that /dev/stdout leads to.
+ */
 int
 plan_file_write(const char *path, const struct plan *plan)
 {
@@ -59,8 +62,8 @@ plan_file_write(const char *path, const struct plan *plan)
 	FILE *out;
 	int r = -1;
 
-	if (!real || stat(real, &st) < 0 || S_ISREG(st.st_mode) ||
-	    S_ISDIR(st.st_mode)) {
+	if (stat(path, &st) < 0 ||
+	    (real && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)))) {
 		r = replace_file(real ? real : path, plan);
 	} else if ((out = fopen(path, "we"))) {
 		r = write_plan(out, plan);

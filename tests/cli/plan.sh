@@ -58,6 +58,15 @@ wait $!
 status 0 "a plan into what is no file"
 check "which is written to, not replaced" test -p "$TMP/fifo"
 check_eq "by the whole plan" "$(cat "$TMP/count")" 2
+# As /dev/stdout is one: what it leads to has no name.
+ln -s /proc/self/fd/3 "$TMP/pipe"
+{
+	plan -o "$TMP/pipe" --budget 2 3>&1
+	echo "$rc" >"$TMP/rc"
+} | grep -c '"state": "add"' >"$TMP/count"
+check_eq "a plan into a link to a pipe" "$(<"$TMP/rc")" 0
+check "which stays a link" test -L "$TMP/pipe"
+check_eq "and gets the whole plan" "$(<"$TMP/count")" 2
 
 run meshopt plan --rtt "$DATA/rtt.csv" --hub dub --pops hkg,sin --budget 2
 status 0 "roles from options"
