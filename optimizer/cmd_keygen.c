@@ -134,8 +134,13 @@ several(const struct options *o, char **names, int n, struct err *err)
 	char path[PATH_MAX];
 	int r = 0;
 
-	for (int i = 0; i < n && r == 0; i++)
+	for (int i = 0; i < n && r == 0; i++) {
 		r = path_of(o, names[i], path, err);
+		for (int j = 0; j < i && r == 0; j++) {
+			if (strcmp(names[i], names[j]) == 0)
+				r = err_set(err, "%s: named twice", names[i]);
+		}
+	}
 	for (int i = 0; i < n && r == 0; i++)
 		r = one(o, names[i], err);
 	return r;

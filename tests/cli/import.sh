@@ -26,6 +26,10 @@ run meshopt keygen -o "$TMP/keys" syd nrt
 status 1 "a key that is there is not made again"
 check_eq "nor is any other of that command" "$(ls "$TMP/keys")" $'dub.key\nhkg.key\nnrt.key'
 one_sentence "and so it says"
+run meshopt keygen -o "$TMP/keys" syd nrt2 syd
+status 1 "a node that is named twice"
+stderr_has "syd: named twice" "is named"
+check_eq "and no key is made for any" "$(ls "$TMP/keys")" $'dub.key\nhkg.key\nnrt.key'
 run meshopt keygen -o "$TMP/keys" --keep nrt
 check_eq "--keep prints the public key of the one there is" "$(cat "$TMP/out")" \
 	"$(grep '^nrt ' "$TMP/public")"
