@@ -31,22 +31,28 @@ text(const json_t *o, const char *key)
 	return s ? s : "";
 }
 
+/* Its word is of then; what it says of pairs may be long over. */
+static bool
+is_silent(FILE *out, const json_t *agent, struct wall now)
+{
+	struct wall said = now;
+
+	if (when_parse_rfc3339(text(agent, "time"), &said) < 0 ||
+	    now.ns - said.ns <= SILENT)
+		return false;
+	fprintf(out,
+	    "agent: has said nothing for %lld s: systemctl status meshopt-agent\n",
+	    (long long)((now.ns - said.ns) / NS_PER_S));
+	return true;
+}
+
 static void
-print_node(FILE *out, const json_t *agent, struct wall now)
+print_node(FILE *out, const json_t *agent)
 {
 	const json_t *plan = json_object_get(agent, "plan");
 	const json_t *hub = json_object_get(agent, "hub");
 	json_int_t epoch = json_integer_value(json_object_get(plan, "epoch"));
-	struct wall said = now;
 
-	if (when_parse_rfc3339(text(agent, "time"), &said) == 0 &&
-	    now.ns - said.ns > SILENT) {
-		fprintf(out,
-		    "agent: has said nothing for %lld s: systemctl status "
-		    "meshopt-agent\n",
-		    (long long)((now.ns - said.ns) / NS_PER_S));
-		return;
-	}
 	fprintf(out, "agent: ");
 	if (epoch)
 		fprintf(out, "plan %lld%s", (long long)epoch,
@@ -83,9 +89,9 @@ cmd_status_agent_print(const json_t *agent, struct wall now, FILE *out)
 {
 	const json_t *pairs = json_object_get(agent, "pairs"), *pair;
 
-	if (!json_is_object(agent))
+	if (!json_is_object(agent) || is_silent(out, agent, now))
 		return;
-	print_node(out, agent, now);
+	print_node(out, agent);
 	if (json_is_true(json_object_get(agent, "frozen")))
 		print_word(out, "frozen", "no change until `meshopt freeze --off`");
 	print_word(out, "", text(json_object_get(agent, "plan"), "refused"));

@@ -85,7 +85,11 @@ in_words(void **state)
 	    "agent: plan 8: empty\n"
 	    "agent: syd: stays by the hub for another 14 min 2 s, after a fault\n"
 	    "agent: sin: no handshake in 15 s\n");
-	says("{\"node\": \"hkg\", \"time\": \"2026-11-22T13:50:20Z\"}",
+	/* What it said then is told to nobody as if it were so. */
+	says("{\"node\": \"hkg\", \"time\": \"2026-11-22T13:50:20Z\","
+	     " \"frozen\": true, \"plan\": {\"refused\": \"plan 8: empty\"},"
+	     " \"collector\": \"no answer\", \"pairs\": [{\"peer\": \"sin\","
+	     " \"plan\": \"direct\", \"text\": \"3 misses\", \"hold_s\": 9}]}",
 	    "agent: has said nothing for 180 s: systemctl status meshopt-agent\n");
 }
 
