@@ -18,6 +18,7 @@ struct drift {
 	status_drift_cb *report;
 	void *ctx;
 	size_t n;
+	bool beside; /* it is about the direct interface */
 };
 
 static void tell(struct drift *d, const char *fmt, ...)
@@ -60,6 +61,38 @@ covers(const struct kernel_device *dev, const struct prefix *want)
 	return false;
 }
 
+/* By a relay path its peer has the far node's prefixes in place of that node's own. */
+static bool
+is_carried(const struct drift *d, const struct prefix *want)
+{
+	const struct kernel_device *dev = d->st->state->direct;
+
+	for (size_t i = 0; d->beside && i < dev->n_peers; i++) {
+		const struct kernel_peer *peer = &dev->peers[i];
+		size_t node = way_node(d->mesh, &peer->key);
+
+		if (node != SIZE_MAX && d->mesh->nodes[node].relay &&
+		    has_exactly(peer->allowed, peer->n_allowed, want))
+			return true;
+	}
+	return false;
+}
+
+/* May this node, as a relay, have the prefix for another? */
+static bool
+may_carry(const struct drift *d, const struct mesh_node *node,
+    const struct prefix *prefix)
+{
+	for (size_t i = 0; d->beside && node->relay && i < d->mesh->n_nodes; i++) {
+		const struct mesh_node *far = &d->mesh->nodes[i];
+
+		if (i != d->mesh->hub && i != d->st->self &&
+		    has_exactly(far->prefixes, far->n_prefixes, prefix))
+			return true;
+	}
+	return false;
+}
+
 /* The prefixes of a peer that is a node, on an interface that has it for itself. */
 static void
 prefixes(struct drift *d, const char *dev, const struct mesh_node *node,
@@ -72,14 +105,16 @@ prefixes(struct drift *d, const char *dev, const struct mesh_node *node,
 	char text[PREFIX_TEXT_MAX];
 
 	for (size_t i = 0; i < node->n_prefixes && !stands_by; i++) {
-		if (has_exactly(peer->allowed, peer->n_allowed, &node->prefixes[i]))
+		if (has_exactly(peer->allowed, peer->n_allowed, &node->prefixes[i]) ||
+		    is_carried(d, &node->prefixes[i]))
 			continue;
 		prefix_format(&node->prefixes[i], text);
 		tell(d, "%s: %s lacks %s in its AllowedIPs", dev, node->name, text);
 	}
 	for (size_t i = 0; i < peer->n_allowed; i++) {
 		if (has_exactly(node->prefixes, node->n_prefixes, &peer->allowed[i]) ||
-		    has_exactly(&local, 1, &peer->allowed[i]))
+		    has_exactly(&local, 1, &peer->allowed[i]) ||
+		    may_carry(d, node, &peer->allowed[i]))
 			continue;
 		prefix_format(&peer->allowed[i], text);
 		tell(d, "%s: %s has %s in its AllowedIPs, which is not its own", dev,
@@ -172,6 +207,24 @@ of_hub_interface(struct drift *d)
 	strangers(d, dev, st->state->hub);
 }
 
+static void
+of_direct_interface(struct drift *d)
+{
+	const struct status *st = d->st;
+
+	d->beside = true;
+	for (size_t i = 0; i < st->n_rows; i++) {
+		const struct status_row *row = &st->rows[i];
+		bool hub = row->node == d->mesh->hub || st->self == d->mesh->hub;
+
+		/* Between the hub and a node behind NAT it only shows its endpoint. */
+		if (row->direct && (!hub || row->direct->n_allowed))
+			prefixes(d, d->mesh->direct_interface,
+			    &d->mesh->nodes[row->node], row->direct);
+	}
+	strangers(d, d->mesh->direct_interface, st->state->direct);
+}
+
 size_t
 status_drift(const struct status *st, status_drift_cb *report, void *ctx)
 {
@@ -189,13 +242,7 @@ status_drift(const struct status *st, status_drift_cb *report, void *ctx)
 		tell(&d, "%s: has another key than %s in the mesh file",
 		    mesh->interface, mesh->nodes[st->self].name);
 	of_hub_interface(&d);
-	if (mesh->in_place) /* there is no other */
-		return d.n;
-	for (size_t i = 0; i < st->n_rows; i++) {
-		if (st->rows[i].direct)
-			prefixes(&d, mesh->direct_interface,
-			    &mesh->nodes[st->rows[i].node], st->rows[i].direct);
-	}
-	strangers(&d, mesh->direct_interface, st->state->direct);
+	if (!mesh->in_place) /* else there is no other */
+		of_direct_interface(&d);
 	return d.n;
 }

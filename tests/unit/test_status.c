@@ -143,6 +143,83 @@ drifts(void **unused)
 	mesh_free(w.mesh);
 }
 
+/* What netd sets where a node is behind NAT: a peer that shows an endpoint. */
+static void
+a_reflector_has_no_prefixes(void **unused)
+{
+	struct world w;
+	char text[WAY_TEXT_MAX], all[1024];
+
+	(void)unused;
+	make(&w);
+	direct_up(&w);
+	w.direct_peer.n_allowed = 0;
+	look(&w, DUB, text, all);
+	assert_string_equal(all, "wgd0: nrt lacks 10.50.4.1/32 in its AllowedIPs\n");
+	w.direct_peer.key = w.mesh->nodes[DUB].key;
+	look(&w, DUB, text, all);
+	assert_string_equal(all, "");
+	assert_int_equal(prefix_parse("10.50.9.0/24", &w.single[NRT]), 0);
+	w.direct_peer.n_allowed = 1;
+	look(&w, DUB, text, all);
+	assert_non_null(strstr(all, "wgd0: dub has 10.50.9.0/24 in its AllowedIPs"));
+	at_hub(&w);
+	w.direct_peer.key = w.mesh->nodes[SIN].key;
+	w.direct_peer.n_allowed = 0;
+	look(&w, NRT, text, all);
+	assert_string_equal(all, "");
+	mesh_free(w.mesh);
+}
+
+static void
+a_relay_has_what_it_carries(void **unused)
+{
+	struct prefix allowed[2], local;
+	struct kernel_peer peers[2];
+	struct world w;
+	char text[WAY_TEXT_MAX], all[1024];
+
+	(void)unused;
+	make(&w);
+	direct_up(&w);
+	allowed[0] = w.mesh->nodes[NRT].prefixes[0];
+	allowed[1] = w.mesh->nodes[SIN].prefixes[0];
+	local = (struct prefix){ wgkey_link_local(&w.mesh->nodes[SIN].key), 128 };
+	peers[0] = w.direct_peer;
+	peers[0].allowed = allowed;
+	peers[0].n_allowed = 2;
+	peers[1] = (struct kernel_peer){ .key = w.mesh->nodes[SIN].key,
+		.allowed = &local,
+		.n_allowed = 1 };
+	w.direct.peers = peers;
+	w.direct.n_peers = 2;
+	w.peers[SIN].ifindex = DIRECT_IF;
+	look(&w, SIN, text, all);
+	assert_string_equal(text, "relay:nrt");
+	assert_string_equal(all,
+	    "wgd0: nrt has 10.50.4.2/32 in its AllowedIPs, which is not its own\n"
+	    "wgd0: sin lacks 10.50.4.2/32 in its AllowedIPs\n");
+	w.mesh->nodes[NRT].relay = true;
+	look(&w, SIN, text, all);
+	assert_string_equal(all, "");
+	/* But neither the hub's nor ours, nor anything on the hub's interface. */
+	allowed[1] = w.mesh->nodes[DUB].prefixes[0];
+	look(&w, SIN, text, all);
+	assert_non_null(strstr(all, "wgd0: nrt has 10.50.0.0/16 in its AllowedIPs"));
+	assert_non_null(strstr(all, "wgd0: sin lacks 10.50.4.2/32"));
+	allowed[1] = w.mesh->nodes[HKG].prefixes[0];
+	look(&w, SIN, text, all);
+	assert_non_null(strstr(all, "wgd0: nrt has 10.50.5.1/32 in its AllowedIPs"));
+	allowed[1] = w.mesh->nodes[SIN].prefixes[0];
+	w.direct.n_peers = 1;
+	w.hub_peers[w.hub.n_peers++] = peers[0];
+	w.hub_peers[1].port = 51820;
+	look(&w, SIN, text, all);
+	assert_string_equal(all,
+	    "wg0: nrt has 10.50.4.2/32 in its AllowedIPs, which is not its own\n");
+	mesh_free(w.mesh);
+}
+
 /* One interface: a tunnel stands by there, and then has the node's prefixes. */
 static void
 in_place(void **unused)
@@ -217,6 +294,8 @@ main(void)
 		cmocka_unit_test(paths),
 		cmocka_unit_test(the_longest_allowed_prefix_wins),
 		cmocka_unit_test(drifts),
+		cmocka_unit_test(a_reflector_has_no_prefixes),
+		cmocka_unit_test(a_relay_has_what_it_carries),
 		cmocka_unit_test(in_place),
 		cmocka_unit_test(figures_of_either_end),
 	};
