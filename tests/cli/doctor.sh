@@ -53,13 +53,9 @@ awk -v key="$(wg pubkey <"$TMP/key")" '
 	node == "dub" && /^PublicKey/ { print "PublicKey = " key; next }
 	{ print }' "$DATA/mesh.conf" >"$MESH"
 
-# rules WANT WHAT: the rules on stdin
-rules() {
-	nft flush ruleset
-	if ! nft -f - 2>"$TMP/nft"; then
-		echo "SKIP doctor: $2: $(head -n 1 "$TMP/nft")"
-		return
-	fi
+# judge WANT WHAT: what is said of the rules that are there
+judge() {
+	local verdict
 	doctor hkg
 	if grep -q 'forward-rules .*lets wg0 to wg0 pass' "$TMP/out"; then
 		verdict=open
@@ -69,6 +65,16 @@ rules() {
 		verdict=unknown
 	fi
 	check_eq "$2: $1" "$verdict" "$1"
+}
+
+# rules WANT WHAT: the rules on stdin
+rules() {
+	nft flush ruleset
+	if ! nft -f - 2>"$TMP/nft"; then
+		echo "SKIP doctor: $2: $(head -n 1 "$TMP/nft")"
+		return
+	fi
+	judge "$1" "$2"
 }
 
 # chain POLICY, with its rules on stdin
@@ -89,6 +95,22 @@ rules unknown "by an address" < <(chain drop <<<'ip saddr 10.50.0.0/16 accept')
 rules unknown "by a set" < <(chain drop <<<'iifname { "wg0", "eth1" } accept')
 rules shut "rejected" < <(chain accept <<<'iifname "wg0" oifname "wg0" reject')
 rules shut "new connections dropped" < <(chain accept <<<'ct state new drop')
+rules unknown "dropped by a map" < <(chain accept <<<'iifname vmap { "wg0" : drop }')
+rules unknown "accepted by a map" < <(chain drop <<<'iifname vmap { "wg0" : accept }')
+rules open "accepted before a map" < <(chain drop <<<'iifname "wg0" accept; ct state vmap { new : drop }')
+rules open "limited and logged" < <(chain accept <<<'limit rate 5/second log prefix "f"; counter')
+rules shut "limited, then dropped" < <(chain accept <<<'limit rate 5/second log; drop')
+rules unknown "dropped beyond a limit" < <(chain accept <<<'limit rate over 5/second drop')
+rules unknown "an object by its name" <<-'END'
+	table ip f {
+		limit l { rate over 5/second }
+		chain c {
+			type filter hook forward priority 0; policy accept;
+			limit name "l"
+			drop
+		}
+	}
+END
 rules open "jump and return" <<-'END'
 	table ip f {
 		chain x {
@@ -116,5 +138,25 @@ rules open "dropped at another hook" <<-'END'
 		}
 	}
 END
+
+# iptables WANT WHAT RULE...: a rule of its FORWARD chain
+iptables() {
+	local want=$1 what=$2
+	shift 2
+	if ! command iptables-nft -P FORWARD ACCEPT 2>"$TMP/nft" ||
+	    ! command iptables-nft -A FORWARD "$@" 2>"$TMP/nft"; then
+		echo "SKIP doctor: $what: $(head -n 1 "$TMP/nft")"
+		return
+	fi
+	judge "$want" "iptables: $what"
+	command iptables-nft -F
+}
+
+nft flush ruleset
+iptables shut "rejected" -j REJECT
+iptables open "rejected from elsewhere" -i eth0 -j REJECT
+iptables unknown "rejected by a match" -m mac --mac-source 02:00:00:00:00:01 -j REJECT
+iptables open "the MSS clamped" -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu
+iptables unknown "a queue to a program" -j NFQUEUE --queue-num 1
 ip link del wg0
 finish

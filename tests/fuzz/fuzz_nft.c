@@ -4,7 +4,7 @@
  * each other, their expressions left to the fuzzer.  The walk ends, with words for what
  * it found.
  *
- * links: optimizer/apply/kernel_nft_walk.c
+ * links: optimizer/apply/kernel_nft_walk.c optimizer/apply/kernel_nft_match.c
  */
 #include <assert.h>
 #include <stdlib.h>
