@@ -277,8 +277,12 @@ carry_out(struct apply *a, struct err *err)
 	memcpy(wishes, a->wishes, a->mesh->n_nodes * sizeof(*wishes));
 	rc = cmd_apply_run(&run, a->outcome, err);
 	status = print_outcome(a);
-	if (rc < 0)
+	if (rc < 0) {
 		log_warnx("%s", err->text);
+		/* netd died when all was done: whether it stays so nobody saw. */
+		if (status == EXIT_DONE)
+			status = EXIT_PARTIAL;
+	}
 	free(wishes);
 	return status;
 }
