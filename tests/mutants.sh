@@ -135,7 +135,7 @@ for n in $guards; do
 done
 
 route=optimizer/netd/keeper_route.c peer=optimizer/netd/keeper_peer.c
-watch=optimizer/netd/keeper_watch.c keeper=optimizer/netd/keeper.c
+watch=optimizer/netd/keeper_watch.c keeper=optimizer/netd/keeper.c tell=optimizer/netd/keeper_tell.c
 guard=optimizer/apply/kernel_guard.c
 edit "route: a lease is not read back" $route '/rc = check_routes\(k, node, true, err\)/d'
 edit "route: a commit is not read back" $route 's/rc = check_routes\(k, node, false, err\)/rc = keeper_look(k, err)/'
@@ -159,6 +159,8 @@ edit "watch: what was not read is judged" $watch 's/if \(k->blind\)/if (0)/'
 edit "watch: no backstop" $watch 's/^\tif \(!policy_dead\(/\tif (1 || !policy_dead(/'
 edit "keeper: no preflight" $keeper '/rc = keeper_preflight\(k,$/,/err\);/d; s/^\tint rc;$/\tint rc = 0;/'
 edit "keeper: a reflector on any interface" $keeper 's/ \|\| req->verb == NETD_REFLECT\)/)/'
+edit "tell: no word of the clock" $tell 's/\(void\)preflight_clock\(\&p\);/;/'
+edit "keeper: the clock keeps from a lease" $keeper 's/^\tif \(preflight_host\(\&p, true\) == 0 \&\&$/\tif (preflight_host(\&p, true) + preflight_clock(\&p) == 0 \&\&/'
 edit "peer: others' prefixes are taken" $peer 's/rc = keeper_peer_taken\(k, to, err\);/rc = 0;/'
 edit "keeper: tokens are free" $keeper 's/^\tif \(v.charge\)/\tif (0)/'
 edit "keeper: any mesh file" $keeper 's/k->greeted = rc == 0 \&\& req->hash == netd_roster_hash\(k->mesh\);/k->greeted = true;/'

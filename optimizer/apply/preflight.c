@@ -320,3 +320,16 @@ preflight_pair(const struct preflight *p, size_t node, bool direct)
 		check_endpoint(&c, node);
 	return c.faults;
 }
+
+/* Without figures: who repeats what changed would repeat this each second. */
+size_t
+preflight_clock(const struct preflight *p)
+{
+	struct check c = begin(p);
+
+	if (state_clock_back(p->state))
+		fault(&c, "the clock went back behind the latest handshake, and peers "
+			  "refuse new ones as replays: timedatectl set-ntp true, or "
+			  "chronyc makestep");
+	return c.faults;
+}

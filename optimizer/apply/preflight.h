@@ -18,12 +18,18 @@ struct preflight {
 	void *ctx;
 };
 
-/* Both return how many faults there were, the gravest first. */
+/* All return how many faults there were, the gravest first. */
 
 /* Is this machine fit, and with `direct` fit to have a direct interface? */
 size_t preflight_host(const struct preflight *p, bool direct);
 
 /* Of a fit machine: may this node leave the hub, or with !direct come back to it? */
 size_t preflight_pair(const struct preflight *p, size_t node, bool direct);
+
+/*
+ * Of a fit machine: would peers take a new handshake of its?  Not asked of a path that
+ * stands, or is to stand in for the hub: it may be the one that still has a session.
+ */
+size_t preflight_clock(const struct preflight *p);
 
 #endif

@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A handshake later than now by this much was made under another clock. */
+#define CLOCK_SLACK (5 * NS_PER_S)
+
 /* conf is "ipv4" or "ipv6"; an absent interface will take its values from "default". */
 static int
 read_conf(struct kernel *k, const char *conf, const char *dev, const char *key,
@@ -128,6 +131,27 @@ state_alive(const struct kernel_peer *peer, struct wall now)
 {
 	/* WireGuard renews a live session after 120 s and rejects it after 180 s. */
 	return peer->handshake.ns != 0 && now.ns - peer->handshake.ns < 180 * NS_PER_S;
+}
+
+static int64_t
+latest(const struct kernel_device *dev)
+{
+	int64_t ns = 0;
+
+	for (size_t i = 0; dev && i < dev->n_peers; i++) {
+		if (dev->peers[i].handshake.ns > ns)
+			ns = dev->peers[i].handshake.ns;
+	}
+	return ns;
+}
+
+int64_t
+state_clock_back(const struct state *state)
+{
+	int64_t hub = latest(state->hub), direct = latest(state->direct);
+	int64_t ahead = (hub > direct ? hub : direct) - state->now.ns;
+
+	return ahead > CLOCK_SLACK ? ahead : 0;
 }
 
 bool

@@ -40,6 +40,14 @@ const struct kernel_peer *state_peer(const struct state *state,
 /* Does this peer have a session, by the age of its latest handshake? */
 bool state_alive(const struct kernel_peer *peer, struct wall now);
 
+/*
+ * By how much the latest handshake lies ahead, in ns, when the clock went back; else 0.
+ * An initiation carries the time, and a peer refuses one that is not later than the
+ * last: such a node is cut off from each peer that does not start, until it has caught
+ * up.
+ */
+int64_t state_clock_back(const struct state *state);
+
 /* Is this route one that we made?  Leases of IPv4 are the kernel's own routes. */
 bool state_ours(const struct state *state, const struct kernel_route *route);
 

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "optimizer/apply/preflight.h"
+
 /* Cut at the end of the field, which is zero already. */
 static void
 copy(char *to, size_t size, const char *text)
@@ -60,6 +62,26 @@ keeper_tell_node(struct keeper *k, uint32_t id, uint32_t node)
 	send_answer(k, &a);
 }
 
+/* The first fault, into the field of the answer. */
+static void
+first_fault(const char *text, void *ctx)
+{
+	struct netd_self *self = ctx;
+
+	if (!self->verdict[0])
+		copy(self->verdict, sizeof(self->verdict), text);
+}
+
+/* Also what keeps nobody from a change that it may need. */
+static void
+tell_verdict(const struct keeper *k, struct netd_self *self)
+{
+	const struct preflight p = { k->mesh, k->self, &k->state, first_fault, self };
+
+	if (preflight_host(&p, true) == 0)
+		(void)preflight_clock(&p);
+}
+
 void
 keeper_tell_self(struct keeper *k, uint32_t id)
 {
@@ -67,7 +89,6 @@ keeper_tell_self(struct keeper *k, uint32_t id)
 	struct mono full = k->book.full[BOOK_CHANGES];
 	struct policy_limit limit = k->limit[BOOK_CHANGES];
 	union netd_answer a;
-	struct err err = { 0 };
 
 	netd_answer_init(&a, NETD_SELF, id);
 	a.self.flags = (k->state.hub_link.up ? NETD_HUB_UP : 0) |
@@ -93,8 +114,7 @@ keeper_tell_self(struct keeper *k, uint32_t id)
 	a.self.next_s =
 	    (uint32_t)((policy_next_ns(full, k->now.mono, limit) + NS_PER_S - 1) /
 		       NS_PER_S);
-	if (keeper_preflight(k, NETD_NONE, &err) < 0)
-		copy(a.self.verdict, sizeof(a.self.verdict), err.text);
+	tell_verdict(k, &a.self);
 	send_answer(k, &a);
 }
 

@@ -189,11 +189,12 @@ struct netd_self {
 	uint64_t hub_rx_bytes, hub_tx_bytes;
 	uint64_t
 	    changes; /* messages to the kernel that change something, since start */
-	uint32_t n_peers;		/* on the direct interface */
-	uint32_t n_routes;		/* of ours, leased or not */
-	uint32_t tokens;		/* path changes that are allowed now */
-	uint32_t next_s;		/* until the next token; 0 = none is owed */
-	char verdict[NETD_VERDICT_MAX]; /* the first fault of preflight; "" = fit */
+	uint32_t n_peers;  /* on the direct interface */
+	uint32_t n_routes; /* of ours, leased or not */
+	uint32_t tokens;   /* path changes that are allowed now */
+	uint32_t next_s;   /* until the next token; 0 = none is owed */
+	/* The first fault of preflight, also one that stops no change; "" = fit. */
+	char verdict[NETD_VERDICT_MAX];
 };
 
 union netd_answer {

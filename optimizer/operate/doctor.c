@@ -7,9 +7,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-/* A handshake later than now by this much was made under another clock. */
-#define CLOCK_SLACK (5 * NS_PER_S)
-
 const char *
 doctor_check_name(enum doctor_check check)
 {
@@ -125,31 +122,13 @@ judge_key(struct doctor_judge *j)
 	return !f.bad;
 }
 
-static int64_t
-latest(const struct kernel_device *dev)
-{
-	int64_t ns = 0;
-
-	for (size_t i = 0; dev && i < dev->n_peers; i++) {
-		if (dev->peers[i].handshake.ns > ns)
-			ns = dev->peers[i].handshake.ns;
-	}
-	return ns;
-}
-
-/*
- * An initiation carries the time, and a peer refuses one that is not later than the
- * last: a clock that went back cuts a node off until it has caught up.
- */
 static void
 judge_clock(struct doctor_judge *j)
 {
-	const struct state *st = j->facts->state;
 	struct doctor_finding f = doctor_judge_new(DOCTOR_CLOCK, false, SIZE_MAX);
-	int64_t hub = latest(st->hub), direct = latest(st->direct);
-	int64_t ahead = (hub > direct ? hub : direct) - st->now.ns;
+	int64_t ahead = state_clock_back(j->facts->state);
 
-	if (ahead > CLOCK_SLACK) {
+	if (ahead) {
 		f.bad = j->clock_bad = true;
 		DOCTOR_VERDICT(f, "the clock of this node went back");
 		DOCTOR_EVIDENCE(f,

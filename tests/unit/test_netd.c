@@ -229,6 +229,23 @@ freeze_and_preflight(void **unused)
 	assert_int_equal(netd_ask(NETD_LEASE, SIN, NETD_NONE), 0);
 }
 
+/* To refuse a lease might leave a node without any path: its session may still live. */
+static void
+a_clock_that_went_back_is_told_and_no_more(void **unused)
+{
+	(void)unused;
+	assert_int_equal(netd_stage(SIN), 0);
+	assert_int_equal(netd_state(), 0);
+	assert_string_equal(w.self.verdict, "");
+	w.wall_step_ns = -3600 * NS_PER_S;
+	assert_int_equal(netd_state(), 0);
+	assert_non_null(strstr(w.self.verdict, "the clock went back"));
+	assert_int_equal(netd_ask(NETD_LEASE, SIN, NETD_NONE), 0);
+	fake.rp_all = 1; /* what stops a change comes first */
+	assert_int_equal(netd_state(), 0);
+	assert_non_null(strstr(w.self.verdict, "rp_filter"));
+}
+
 static void
 panic_takes_all(void **unused)
 {
@@ -347,6 +364,7 @@ main(void)
 		T(two_changes_in_ten_minutes),
 		T(without_hello_nothing_is_made),
 		T(freeze_and_preflight),
+		T(a_clock_that_went_back_is_told_and_no_more),
 		T(panic_takes_all),
 		T(what_does_not_turn_out_is_undone),
 		T(relay_paths),

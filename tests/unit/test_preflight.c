@@ -267,6 +267,30 @@ an_endpoint_inside_the_overlay_is_refused(void **unused)
 	assert_non_null(strstr(faults.text, "lies inside the overlay"));
 }
 
+static void
+a_clock_that_went_back_is_told(void **unused)
+{
+	struct state state;
+	struct faults faults = { "" };
+	struct preflight p = { mesh, mesh_find(mesh, "hkg"), &state, take_fault,
+		&faults };
+
+	(void)unused;
+	stage("nrt");
+	state = read_state();
+	assert_int_equal(preflight_clock(&p), 0);
+	state.now.ns -= 64 * NS_PER_S; /* its handshake was 60 s ago */
+	assert_int_equal(preflight_clock(&p), 0);
+	state.now.ns -= 2 * NS_PER_S;
+	assert_int_equal(preflight_clock(&p), 1);
+	assert_non_null(strstr(faults.text, "the clock went back"));
+	assert_non_null(strstr(faults.text, "timedatectl set-ntp true"));
+	/* It is asked by itself: a path that stands needs no new handshake. */
+	assert_int_equal(preflight_host(&p, true), 0);
+	assert_int_equal(preflight_pair(&p, mesh_find(mesh, "nrt"), true), 0);
+	state_fini(&state);
+}
+
 int
 main(void)
 {
@@ -274,6 +298,7 @@ main(void)
 		CASE(a_node_is_judged),
 		CASE(what_a_switch_needs_is_not_asked_without_one),
 		CASE(an_endpoint_inside_the_overlay_is_refused),
+		CASE(a_clock_that_went_back_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
