@@ -194,8 +194,10 @@ check(const struct apply *a, struct err *err)
 	if (!a->state.may_change || !a->state.has_wireguard ||
 	    !a->state.hub_link.ifindex)
 		return err_code(err, EPERM, "nothing was touched");
-	if (leaves)
+	if (leaves) {
 		faults += preflight_clock(&p);
+		(void)preflight_relay(&p); /* what it is for others stops no pair */
+	}
 	for (size_t i = 0; i < a->mesh->n_nodes; i++) {
 		if (is_asked(a, i))
 			faults +=

@@ -333,3 +333,16 @@ preflight_clock(const struct preflight *p)
 			  "chronyc makestep");
 	return c.faults;
 }
+
+size_t
+preflight_relay(const struct preflight *p)
+{
+	struct check c = begin(p);
+
+	if (c.self->relay && !p->state->forwards)
+		fault(&c,
+		    "%s has Relay = yes, but forwards nothing, so a path by it fails "
+		    "at its ends: sysctl -w %s=1",
+		    c.self->name, state_forward_key(p->mesh));
+	return c.faults;
+}

@@ -32,4 +32,7 @@ size_t preflight_pair(const struct preflight *p, size_t node, bool direct);
  */
 size_t preflight_clock(const struct preflight *p);
 
+/* Would it carry others' packets as the relay that it may be?  Its own go without. */
+size_t preflight_relay(const struct preflight *p);
+
 #endif

@@ -25,6 +25,26 @@ read_conf(struct kernel *k, const char *conf, const char *dev, const char *key,
 	return kernel_sysctl(k, name, out);
 }
 
+const char *
+state_forward_key(const struct mesh *mesh)
+{
+	return mesh->nodes[mesh->hub].address.addr.family == AF_INET6
+		   ? "net.ipv6.conf.all.forwarding"
+		   : "net.ipv4.ip_forward";
+}
+
+static bool
+read_forwards(struct kernel *k, const struct mesh *mesh)
+{
+	char name[64];
+	uint32_t on = 0;
+
+	(void)snprintf(name, sizeof(name), "%s", state_forward_key(mesh)); /* fits */
+	for (char *dot = name; (dot = strchr(dot, '.'));)
+		*dot = '/';
+	return kernel_sysctl(k, name, &on) == 0 && on != 0;
+}
+
 static int
 read_sysctls(struct kernel *k, const struct mesh *mesh, struct state *st,
     struct err *err)
@@ -42,6 +62,7 @@ read_sysctls(struct kernel *k, const struct mesh *mesh, struct state *st,
 	if (rc < 0)
 		return err_code(err, -rc, "sysctl net.ipv4.conf.*.rp_filter: %s",
 		    strerror(-rc));
+	st->forwards = read_forwards(k, mesh);
 	/* A kernel without IPv6 has none of these files. */
 	st->v6_off = read_conf(k, "ipv6", direct, "disable_ipv6", &off) < 0 || off != 0;
 	return 0;

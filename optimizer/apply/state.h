@@ -22,6 +22,7 @@ struct state {
 	uint32_t rp_all, rp_hub, rp_direct; /* the last as it will be, if absent */
 	bool v6_off;			    /* on the direct interface, likewise */
 	bool port_free;			    /* true if the direct interface exists */
+	bool forwards;			    /* for others; see state_forward_key() */
 };
 
 /* A NAT forgets UDP after 30 s of silence: the end that starts keeps its session alive.
@@ -32,6 +33,9 @@ struct state {
 int state_read(struct kernel *k, const struct mesh *mesh, struct wall now,
     struct state *out, struct err *err);
 void state_fini(struct state *state);
+
+/* The sysctl that lets this machine forward what is of the overlay's family. */
+const char *state_forward_key(const struct mesh *mesh);
 
 /* A peer of the direct interface, or NULL. */
 const struct kernel_peer *state_peer(const struct state *state,

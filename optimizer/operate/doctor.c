@@ -185,18 +185,18 @@ static void
 judge_forwarding(struct doctor_judge *j)
 {
 	const struct doctor_facts *facts = j->facts;
-	const char *dev = j->mesh->interface;
+	const char *dev = j->mesh->interface, *key = state_forward_key(j->mesh);
 	struct doctor_finding f = doctor_judge_new(DOCTOR_IP_FORWARD, false, SIZE_MAX);
 
-	if (facts->forwards) {
+	if (facts->state->forwards) {
 		DOCTOR_VERDICT(f, "this node forwards");
-		DOCTOR_EVIDENCE(f, "net.ipv4.ip_forward is 1");
+		DOCTOR_EVIDENCE(f, "%s is 1", key);
 	} else {
 		f.bad = true;
 		DOCTOR_VERDICT(f,
 		    "this node forwards for others, and IP forwarding is off");
-		DOCTOR_EVIDENCE(f, "net.ipv4.ip_forward is 0");
-		DOCTOR_NEXT(f, "sysctl -w net.ipv4.ip_forward=1");
+		DOCTOR_EVIDENCE(f, "%s is 0", key);
+		DOCTOR_NEXT(f, "sysctl -w %s=1", key);
 	}
 	doctor_judge_tell(j, &f);
 	f = doctor_judge_new(DOCTOR_FORWARD_RULES, false, SIZE_MAX);

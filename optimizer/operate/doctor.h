@@ -68,7 +68,6 @@ struct doctor_facts {
 	bool has_address;	   /* the hub interface has the overlay address */
 	bool rp_counted;
 	uint64_t rp_drops; /* by the reverse path filter, during the probes */
-	bool forwards;	   /* net.ipv4.ip_forward, or of IPv6 */
 	enum kernel_nft_verdict forward; /* from hub interface to hub interface */
 	const char *forward_why;
 };

@@ -293,31 +293,18 @@ has_address(struct run *run, struct err *err)
 }
 
 static void
-read_filter(struct run *run, uint8_t family)
+read_filter(struct run *run)
 {
 	struct doctor_facts *facts = &run->out->facts;
 	const struct kernel_link *link = &run->out->state.hub_link;
 	struct kernel_nft_packet packet = { run->mesh->interface, link->ifindex,
-		family };
+		run->mesh->nodes[facts->self].address.addr.family };
 
 	if (!link->ifindex)
 		return;
 	facts->forward = kernel_nft_forward(run->k, &packet, run->out->forward_why,
 	    sizeof(run->out->forward_why));
 	facts->forward_why = run->out->forward_why;
-}
-
-static void
-read_forwarding(struct run *run)
-{
-	struct doctor_facts *facts = &run->out->facts;
-	uint8_t family = run->mesh->nodes[facts->self].address.addr.family;
-	const char *name =
-	    family == AF_INET6 ? "net/ipv6/conf/all/forwarding" : "net/ipv4/ip_forward";
-	uint32_t on = 0;
-
-	facts->forwards = kernel_sysctl(run->k, name, &on) == 0 && on != 0;
-	read_filter(run, family);
 }
 
 static void
@@ -375,7 +362,7 @@ examine_run(struct kernel *k, const struct mesh *mesh, size_t self,
 	if (rc == 0)
 		rc = has_address(&run, err);
 	if (rc == 0) {
-		read_forwarding(&run);
+		read_filter(&run);
 		look_up(&run);
 		rc = probe_all(&run, err);
 	}

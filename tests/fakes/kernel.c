@@ -330,6 +330,10 @@ kernel_sysctl(struct kernel *k, const char *name, uint32_t *out)
 		*out = fake.rp_default;
 	else if (strstr(name, "/disable_ipv6"))
 		*out = fake.v6_off;
+	else if (strcmp(name, "net/ipv4/ip_forward") == 0)
+		*out = !fake.no_forward;
+	else if (strcmp(name, "net/ipv6/conf/all/forwarding") == 0)
+		*out = !fake.no_forward6;
 	else
 		return -ENOENT;
 	return 0;

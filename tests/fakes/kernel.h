@@ -43,7 +43,7 @@ struct fake_kernel {
 	struct mono route_until[FAKE_MAX];
 	size_t n_routes;
 	uint32_t rp_all, rp_hub, rp_direct, rp_default;
-	bool v6_off, port_taken;
+	bool v6_off, port_taken, no_forward, no_forward6;
 
 	/* what goes wrong */
 	bool no_cap, no_wireguard;

@@ -85,6 +85,7 @@ make(struct world *w)
 	w->state.hub_link =
 	    (struct kernel_link){ "wg0", HUB_IF, true, true, 1420, false };
 	w->state.now.ns = NOW;
+	w->state.forwards = true;
 	for (int i = 0; i < NODES; i++) {
 		w->peers[i] = (struct doctor_peer){ .ifindex = HUB_IF,
 			.before = AGO(20),
@@ -99,7 +100,6 @@ make(struct world *w)
 		.begun.ns = NOW,
 		.peers = w->peers,
 		.has_address = true,
-		.forwards = true,
 		.forward = KERNEL_NFT_OPEN };
 }
 

@@ -69,14 +69,14 @@ put(const char *path, const char *text)
 }
 
 static void
-put_plan(const char *path)
+put_plan(const char *path, const char *self)
 {
 	char text[256];
 
 	(void)snprintf(text, sizeof(text),
-	    "{\"mesh\": \"edgeproxy\", \"tunnels\": [], \"routes\": [{\"a\": \"hkg\","
+	    "{\"mesh\": \"edgeproxy\", \"tunnels\": [], \"routes\": [{\"a\": \"%s\","
 	    " \"b\": \"nrt\", \"path\": \"%s\", \"ms\": 49, \"hub_ms\": 492}]}",
-	    path); /* fits */
+	    self, path); /* fits */
 	put(w.plan, text);
 }
 
@@ -89,7 +89,7 @@ begin(void **unused)
 	(void)snprintf(w.mesh, sizeof(w.mesh), "%s/mesh", w.dir); /* fits */
 	(void)snprintf(w.plan, sizeof(w.plan), "%s/plan", w.dir); /* fits */
 	put(w.mesh, world_mesh_text);
-	put_plan("direct");
+	put_plan("direct", "hkg");
 	return set_up(unused);
 }
 
@@ -139,6 +139,21 @@ ends_as_it_went(void **unused)
 }
 
 static void
+says_that_a_relay_does_not_forward(void **unused)
+{
+	(void)unused;
+	fake.hub.key = mesh->nodes[mesh_find(mesh, "sin")].key;
+	put_plan("direct", "sin");
+	fake.no_forward = true;
+	assert_int_equal(apply("sin"), EXIT_DONE); /* its own pairs can do without */
+	assert_non_null(strstr(w.said, "sin has Relay = yes, but forwards nothing"));
+	fake.no_forward = false;
+	assert_int_equal(apply("sin"), EXIT_DONE);
+	assert_string_equal(w.said, "");
+	assert_int_equal(w.runs, 2);
+}
+
+static void
 is_not_done_if_netd_died_at_the_end(void **unused)
 {
 	(void)unused;
@@ -158,7 +173,7 @@ needs_a_clock_that_did_not_go_back(void **unused)
 	assert_non_null(strstr(w.said, "the clock went back"));
 	assert_non_null(strstr(w.said, "nothing was touched"));
 	assert_int_equal(w.runs, 0);
-	put_plan("hub");
+	put_plan("hub", "hkg");
 	assert_int_equal(apply("hkg"), EXIT_DONE);
 }
 
@@ -169,6 +184,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		T(ends_as_it_went),
 		T(needs_a_clock_that_did_not_go_back),
+		T(says_that_a_relay_does_not_forward),
 		T(is_not_done_if_netd_died_at_the_end),
 	};
 

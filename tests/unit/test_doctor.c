@@ -215,7 +215,7 @@ static void
 forwards_not(struct world *w)
 {
 	at_hub(w);
-	w->facts.forwards = false;
+	w->state.forwards = false;
 }
 static void
 filter_shut(struct world *w)

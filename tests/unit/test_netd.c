@@ -247,6 +247,20 @@ a_clock_that_went_back_is_told_and_no_more(void **unused)
 }
 
 static void
+a_relay_that_does_not_forward_is_told_and_no_more(void **unused)
+{
+	(void)unused;
+	fake.no_forward = true;
+	assert_int_equal(netd_stage(SIN), 0);
+	assert_int_equal(netd_ask(NETD_LEASE, SIN, NETD_NONE), 0);
+	assert_int_equal(netd_state(), 0);
+	assert_non_null(strstr(w.self.verdict, "hkg has Relay = yes"));
+	fake.no_forward = false;
+	assert_int_equal(netd_state(), 0);
+	assert_string_equal(w.self.verdict, "");
+}
+
+static void
 panic_takes_all(void **unused)
 {
 	(void)unused;
@@ -365,6 +379,7 @@ main(void)
 		T(without_hello_nothing_is_made),
 		T(freeze_and_preflight),
 		T(a_clock_that_went_back_is_told_and_no_more),
+		T(a_relay_that_does_not_forward_is_told_and_no_more),
 		T(panic_takes_all),
 		T(what_does_not_turn_out_is_undone),
 		T(relay_paths),

@@ -291,6 +291,40 @@ a_clock_that_went_back_is_told(void **unused)
 	state_fini(&state);
 }
 
+static void
+a_relay_must_forward(void **unused)
+{
+	struct state state;
+	struct faults faults = { "" };
+	struct preflight p = { mesh, mesh_find(mesh, "sin"), &state, take_fault,
+		&faults };
+
+	(void)unused;
+	state = read_state();
+	assert_int_equal(preflight_relay(&p), 0);
+	state_fini(&state);
+	fake.no_forward = true;
+	state = read_state();
+	assert_int_equal(preflight_relay(&p), 1);
+	assert_non_null(strstr(faults.text, "sin has Relay = yes"));
+	assert_non_null(strstr(faults.text, "sysctl -w net.ipv4.ip_forward=1"));
+	p.self = mesh_find(mesh, "hkg");
+	assert_int_equal(preflight_relay(&p), 0);
+	state_fini(&state);
+	/* Of the overlay's own family. */
+	assert_int_equal(addr_parse("fd50::1", &mesh->nodes[mesh->hub].address.addr),
+	    0);
+	p.self = mesh_find(mesh, "sin");
+	state = read_state();
+	assert_int_equal(preflight_relay(&p), 0);
+	state_fini(&state);
+	fake.no_forward6 = true;
+	state = read_state();
+	assert_int_equal(preflight_relay(&p), 1);
+	assert_non_null(strstr(faults.text, "net.ipv6.conf.all.forwarding=1"));
+	state_fini(&state);
+}
+
 int
 main(void)
 {
@@ -299,6 +333,7 @@ main(void)
 		CASE(what_a_switch_needs_is_not_asked_without_one),
 		CASE(an_endpoint_inside_the_overlay_is_refused),
 		CASE(a_clock_that_went_back_is_told),
+		CASE(a_relay_must_forward),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
