@@ -38,7 +38,8 @@ static void
 check_kernel(struct check *c)
 {
 	if (!c->state->may_change)
-		fault(c, "no CAP_NET_ADMIN: run it as root");
+		fault(c, "no CAP_NET_ADMIN: run it as root: sudo meshopt apply, or "
+			 "systemctl start meshopt-agent");
 	else if (!c->state->has_wireguard)
 		fault(c, "the kernel has no WireGuard: modprobe wireguard, or install "
 			 "wireguard-go");
@@ -53,7 +54,10 @@ check_hub(struct check *c)
 	char has[WGKEY_SHORT_MAX], wants[WGKEY_SHORT_MAX];
 
 	if (c->state->hub_link.ifindex == 0) {
-		fault(c, "%s: no such interface: bring the hub tunnel up first", name);
+		fault(c,
+		    "%s: no such interface: bring the hub tunnel up first: wg-quick up "
+		    "%s",
+		    name, name);
 	} else if (!hub) {
 		fault(c,
 		    "%s: not a WireGuard interface: see Interface in the mesh file",
@@ -67,7 +71,7 @@ check_hub(struct check *c)
 		    "%s there",
 		    name, hub->has_key ? has : "not set", self->name, wants);
 	} else if (!c->state->hub_link.up) {
-		fault(c, "%s: is down: bring the hub tunnel up first", name);
+		fault(c, "%s: is down: ip link set %s up", name, name);
 	}
 }
 
@@ -83,13 +87,15 @@ check_direct(struct check *c)
 	if (link->ifindex == 0) {
 		if (!c->state->port_free)
 			fault(c,
-			    "UDP port %u is in use: stop who holds it, or set another "
-			    "DirectPort in the mesh file of all nodes",
-			    c->mesh->direct_port);
+			    "UDP port %u is in use: stop who holds it (ss -lunp sport "
+			    "= :%u), or set another DirectPort in the mesh file of all "
+			    "nodes",
+			    c->mesh->direct_port, c->mesh->direct_port);
 		return;
 	}
 	if (!dev) {
-		fault(c, "%s: not a WireGuard interface: rename or remove it", name);
+		fault(c, "%s: not a WireGuard interface: rename it, or ip link del %s",
+		    name, name);
 		return;
 	}
 	/* Made by a run that was killed before it set the key: finished, not refused.
@@ -97,11 +103,12 @@ check_direct(struct check *c)
 	if (!dev->has_key && dev->n_peers == 0 && !link->up)
 		return;
 	if (!dev->has_key || wgkey_compare(&dev->key, &self->key) != 0)
-		fault(c, "%s: has another key than %s, so it is not ours: remove it",
-		    name, c->mesh->interface);
+		fault(c,
+		    "%s: has another key than %s, so it is not ours: ip link del %s",
+		    name, c->mesh->interface, name);
 	else if (dev->port != c->mesh->direct_port)
-		fault(c, "%s: listens on port %u, but DirectPort is %u: remove it",
-		    name, dev->port, c->mesh->direct_port);
+		fault(c, "%s: listens on port %u, but DirectPort is %u: ip link del %s",
+		    name, dev->port, c->mesh->direct_port, name);
 	if (link->mtu != c->state->hub_link.mtu)
 		fault(c, "%s: has MTU %u, but %s has %u: ip link set %s mtu %u", name,
 		    link->mtu, c->mesh->interface, c->state->hub_link.mtu, name,
@@ -199,8 +206,10 @@ check_same(struct check *c, const char *peer, const struct prefix *prefix)
 		if (!state_ours(c->state, route))
 			fault(c,
 			    "%s: somebody else's route to exactly %s is there (by %s, "
-			    "protocol %u): remove it, or let a wider one stand",
-			    peer, text, link_name(c, route->ifindex), route->protocol);
+			    "protocol %u): let a wider one stand, and ip route del %s "
+			    "proto %u",
+			    peer, text, link_name(c, route->ifindex), route->protocol,
+			    text, route->protocol);
 		else if (route->src.family && !addr_equal(&route->src, src))
 			fault(c,
 			    "%s: our route to %s has another source address than the "
@@ -208,6 +217,34 @@ check_same(struct check *c, const char *peer, const struct prefix *prefix)
 			    "file: meshopt apply --undo --yes first",
 			    peer, text);
 	}
+}
+
+/* Of those that are wider than this one, and hold it, the narrowest; or NULL. */
+static const struct prefix *
+wider(const struct prefix *list, size_t n, const struct prefix *prefix)
+{
+	const struct prefix *best = NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		if (list[i].len < prefix->len && prefix_covers(&list[i], prefix) &&
+		    (!best || list[i].len > best->len))
+			best = &list[i];
+	}
+	return best;
+}
+
+/* What of the mesh file's for the hub does so, for a command. */
+static void
+wider_text(const struct check *c, const struct prefix *prefix,
+    char text[PREFIX_TEXT_MAX])
+{
+	const struct mesh_node *hub = &c->mesh->nodes[c->mesh->hub];
+	const struct prefix *wide = wider(hub->prefixes, hub->n_prefixes, prefix);
+
+	if (wide)
+		prefix_format(wide, text);
+	else
+		(void)snprintf(text, PREFIX_TEXT_MAX, "PREFIX"); /* fits */
 }
 
 /*
@@ -219,38 +256,39 @@ check_cover(struct check *c, const char *peer, const struct prefix *prefix)
 {
 	const struct mesh_node *hub = &c->mesh->nodes[c->mesh->hub];
 	const struct kernel_device *dev = c->state->hub;
-	char text[PREFIX_TEXT_MAX];
+	const char *name = c->mesh->interface;
+	char text[PREFIX_TEXT_MAX], wide[PREFIX_TEXT_MAX], key[WGKEY_TEXT_MAX];
 
 	for (size_t p = 0; dev && p < dev->n_peers; p++) {
 		const struct kernel_peer *has = &dev->peers[p];
 
-		for (size_t i = 0; i < has->n_allowed; i++) {
-			if (wgkey_compare(&has->key, &hub->key) == 0 &&
-			    has->allowed[i].len < prefix->len &&
-			    prefix_covers(&has->allowed[i], prefix))
-				return;
-		}
+		if (wgkey_compare(&has->key, &hub->key) == 0 &&
+		    wider(has->allowed, has->n_allowed, prefix))
+			return;
 	}
 	prefix_format(prefix, text);
+	wider_text(c, prefix, wide);
+	wgkey_format(&hub->key, key);
+	/* Not the list itself: wg takes away what is not in it, and this may be cut. */
 	fault(c,
-	    "%s: on %s the hub's peer has no allowed-ips wider than %s to fall back "
-	    "to: let it have those that the mesh file gives %s",
-	    peer, c->mesh->interface, text, hub->name);
+	    "%s: the hub's peer has nothing wider than %s to fall back to: wg set %s "
+	    "peer %s allowed-ips LIST,%s, with LIST from wg show %s allowed-ips",
+	    peer, text, name, key, wide, name);
 }
 
 static void
 check_prefix(struct check *c, const char *peer, const struct prefix *prefix)
 {
 	const struct kernel_route *hub = state_fallback(c->state, prefix);
-	char text[PREFIX_TEXT_MAX];
+	char text[PREFIX_TEXT_MAX], wide[PREFIX_TEXT_MAX];
 
 	prefix_format(prefix, text);
+	wider_text(c, prefix, wide);
 	if (!hub || hub->type != RTN_UNICAST)
 		fault(c,
-		    "%s: no route to fall back to: let %s have a route wider than %s "
-		    "(and "
-		    "the hub's AllowedIPs cover it)",
-		    peer, c->mesh->interface, text);
+		    "%s: no route to fall back to, wider than %s: ip route replace %s "
+		    "dev %s, and the hub's AllowedIPs must cover it",
+		    peer, text, wide, c->mesh->interface);
 	else if (hub->ifindex != c->state->hub_link.ifindex)
 		fault(c,
 		    "%s: %s leaves by %s and not by %s: it is not meshopt's to move",

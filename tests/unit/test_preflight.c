@@ -111,6 +111,12 @@ no_fallback(void)
 	fake.routes[0].dst.len = 32;
 }
 static void
+no_cover(void)
+{
+	no_fallback();
+	mesh->nodes[mesh->hub].n_prefixes = 0;
+}
+static void
 fallback_elsewhere(void)
 {
 	fake_add_route("10.50.4.0/24", FAKE_OTHER_IFINDEX, 3);
@@ -192,10 +198,11 @@ a_node_is_judged(void **unused)
 		const char *want; /* NULL: nothing to say */
 	} rows[] = {
 		{ sound, NULL },
-		{ no_cap, "no CAP_NET_ADMIN: run it as root" },
+		{ no_cap, "no CAP_NET_ADMIN: run it as root: sudo meshopt apply" },
 		{ no_wireguard, "the kernel has no WireGuard: modprobe wireguard" },
-		{ no_hub, "wg0: no such interface" },
-		{ hub_down, "wg0: is down" },
+		{ no_hub, "wg0: no such interface: bring the hub tunnel up first: "
+			  "wg-quick up wg0" },
+		{ hub_down, "wg0: is down: ip link set wg0 up" },
 		{ hub_is_dummy, "wg0: not a WireGuard interface" },
 		{ other_key, "wg0: this node's key differs from the mesh file" },
 		{ strict_all, "sysctl -w net.ipv4.conf.all.rp_filter=2" },
@@ -203,17 +210,26 @@ a_node_is_judged(void **unused)
 		{ strict_default, "sysctl -w net.ipv4.conf.default.rp_filter=2" },
 		{ strict_but_loose, NULL },
 		{ no_ipv6, "sysctl -w net.ipv6.conf.default.disable_ipv6=0" },
-		{ port_taken, "UDP port 51821 is in use" },
-		{ no_fallback, "nrt: no route to fall back to" },
+		{ port_taken, "UDP port 51821 is in use: stop who holds it (ss -lunp "
+			      "sport = :51821)" },
+		{ no_fallback,
+		    "nrt: no route to fall back to, wider than 10.50.4.1/32: ip route "
+		    "replace 10.50.0.0/16 dev wg0" },
+		{ no_cover, "ip route replace PREFIX dev wg0" },
 		{ fallback_elsewhere,
 		    "nrt: 10.50.4.1/32 leaves by another interface and not by wg0" },
 		{ fallback_blackhole, "nrt: no route to fall back to" },
-		{ same_prefix, "route to exactly 10.50.4.1/32 is there (by wg0" },
+		{ same_prefix,
+		    "route to exactly 10.50.4.1/32 is there (by wg0, protocol 4): let "
+		    "a "
+		    "wider one stand, and ip route del 10.50.4.1/32 proto 4" },
 		{ same_prefix_alone, "nrt: no route to fall back to" },
 		{ same_prefix_other_metric, "route to exactly 10.50.4.1/32 is there" },
-		{ direct_is_dummy, "wgd0: not a WireGuard interface" },
-		{ direct_other_key, "wgd0: has another key" },
-		{ direct_other_port, "wgd0: listens on port 7777" },
+		{ direct_is_dummy,
+		    "wgd0: not a WireGuard interface: rename it, or ip link del wgd0" },
+		{ direct_other_key, "so it is not ours: ip link del wgd0" },
+		{ direct_other_port, "wgd0: listens on port 7777, but DirectPort is "
+				     "51821: ip link del wgd0" },
 		{ direct_other_mtu, "ip link set wgd0 mtu 1420" },
 		{ direct_strict, "sysctl -w net.ipv4.conf.wgd0.rp_filter=2" },
 		{ direct_half_made, NULL },
@@ -325,6 +341,31 @@ a_relay_must_forward(void **unused)
 	state_fini(&state);
 }
 
+static void
+in_place_the_hubs_peer_must_be_wider(void **unused)
+{
+	static const char *const allowed[] = { "10.50.4.1/32" };
+	struct faults faults;
+	char wants[256], key[WGKEY_TEXT_MAX];
+
+	(void)unused;
+	mesh->in_place = true;
+	memcpy(mesh->direct_interface, mesh->interface, sizeof(mesh->interface));
+	kernel_close(kernel);
+	assert_int_equal(kernel_open("wg0", &kernel, NULL), 0);
+	fake_in_place(&mesh->nodes[mesh->hub].key, allowed, 1);
+	assert_int_equal(check("nrt", true, &faults), 1);
+	wgkey_format(&mesh->nodes[mesh->hub].key, key);
+	(void)snprintf(wants, sizeof(wants),
+	    "wg set wg0 peer %s allowed-ips LIST,10.50.0.0/16, with LIST from wg show "
+	    "wg0 allowed-ips",
+	    key); /* fits */
+	print_message("%s", faults.text);
+	assert_non_null(strstr(faults.text, wants));
+	fake.direct.peers[0].allowed[0].len = 24;
+	assert_int_equal(check("nrt", true, &faults), 0);
+}
+
 int
 main(void)
 {
@@ -332,6 +373,7 @@ main(void)
 		CASE(a_node_is_judged),
 		CASE(what_a_switch_needs_is_not_asked_without_one),
 		CASE(an_endpoint_inside_the_overlay_is_refused),
+		CASE(in_place_the_hubs_peer_must_be_wider),
 		CASE(a_clock_that_went_back_is_told),
 		CASE(a_relay_must_forward),
 	};
