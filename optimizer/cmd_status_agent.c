@@ -75,13 +75,19 @@ static void
 print_pair(FILE *out, const json_t *pair)
 {
 	json_int_t hold_s = json_integer_value(json_object_get(pair, "hold_s"));
+	const char *peer = text(pair, "peer"), *words = text(pair, "text");
+	size_t n = strlen(peer);
 
-	print_word(out, text(pair, "peer"), text(pair, "text"));
+	/* Most of the agent's own words begin with the peer's name. */
+	print_word(out,
+	    strncmp(words, peer, n) == 0 && strncmp(words + n, ": ", 2) == 0 ? ""
+									     : peer,
+	    words);
 	if (hold_s > 0 && strcmp(text(pair, "plan"), "hub") != 0)
 		fprintf(out,
 		    "agent: %s: stays by the hub for another %lld min %lld s, after a "
 		    "fault\n",
-		    text(pair, "peer"), (long long)hold_s / 60, (long long)hold_s % 60);
+		    peer, (long long)hold_s / 60, (long long)hold_s % 60);
 }
 
 void

@@ -79,12 +79,16 @@ in_words(void **state)
 	     " {\"peer\": \"fra\", \"text\": \"\", \"plan\": \"hub\", \"hold_s\": 9},"
 	     " {\"peer\": \"syd\", \"text\": \"\", \"plan\": \"direct\","
 	     " \"hold_s\": 842},"
-	     " {\"peer\": \"sin\", \"text\": \"no handshake in 15 s\"}]}",
+	     " {\"peer\": \"sin\", \"text\": \"no handshake in 15 s\"},"
+	     " {\"peer\": \"fra\", \"text\": \"fra2: by hand\"},"
+	     " {\"peer\": \"nrt\", \"text\": \"nrt: 3 misses\"}]}",
 	    "agent: plan 7, the hub answers\n"
 	    "agent: frozen: no change until `meshopt freeze --off`\n"
 	    "agent: plan 8: empty\n"
 	    "agent: syd: stays by the hub for another 14 min 2 s, after a fault\n"
-	    "agent: sin: no handshake in 15 s\n");
+	    "agent: sin: no handshake in 15 s\n"
+	    "agent: fra: fra2: by hand\n"
+	    "agent: nrt: 3 misses\n");
 	/* What it said then is told to nobody as if it were so. */
 	says("{\"node\": \"hkg\", \"time\": \"2026-11-22T13:50:20Z\","
 	     " \"frozen\": true, \"plan\": {\"refused\": \"plan 8: empty\"},"
