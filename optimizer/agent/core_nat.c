@@ -6,6 +6,8 @@
 #include "optimizer/agent/core_state.h"
 
 #define TELL_NS	   (30 * NS_PER_S) /* between two words about one node's endpoint */
+#define AGAIN_NS   (600 * NS_PER_S)
+#define SELDOM_NS  (6 * 3600 * NS_PER_S)
 #define REFLECT_NS (60 * NS_PER_S) /* after netd refused */
 
 void
@@ -42,21 +44,42 @@ core_punch(struct core *c, struct core_punch *out, struct mono now)
 	return false;
 }
 
+/*
+ * Is it time to tell of an endpoint that did not change?  The collector may have
+ * refused it, as one whose mesh file did not have the node yet, or lost it.  After ten
+ * minutes, and each time that it has stood twice as long: a thousand nodes, every ten
+ * minutes, would be more than the collector takes from one and the publisher reads.
+ */
+static bool
+is_due_again(const struct way *w, struct mono now)
+{
+	int64_t stood_ns = mono_diff(w->punched, w->lead_from);
+
+	if (stood_ns < AGAIN_NS)
+		stood_ns = AGAIN_NS;
+	if (stood_ns > SELDOM_NS)
+		stood_ns = SELDOM_NS;
+	return mono_diff(now, w->punched) >= stood_ns;
+}
+
 bool
 core_nat_saw(struct core *c, size_t node, const struct way_seen *seen,
     char at[ENDPOINT_TEXT_MAX])
 {
 	struct way *w = &c->ways[node];
 	struct endpoint ep = { .addr = seen->at, .port = seen->at_port };
+	bool same = w->told_port == seen->at_port && addr_equal(&w->told, &seen->at);
 
 	if (c->opts.self != c->opts.mesh->hub || !seen->at.family ||
 	    seen->at_port == 0 || c->opts.mesh->nodes[node].endpoint.host[0])
 		return false;
-	if (w->told_port == seen->at_port && addr_equal(&w->told, &seen->at))
+	if (same && !is_due_again(w, c->now))
 		return false;
 	/* One that moves with every packet is of no use to anybody. */
 	if (w->told.family && mono_diff(c->now, w->punched) < TELL_NS)
 		return false;
+	if (!same)
+		w->lead_from = c->now; /* of a node's way; the hub takes none itself */
 	w->told = seen->at;
 	w->told_port = seen->at_port;
 	w->punched = c->now;

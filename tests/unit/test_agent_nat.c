@@ -304,6 +304,54 @@ hub_sees_who_is_behind_nat(void **unused)
 	assert_string_equal(e.text, "198.51.100.7:60295");
 }
 
+/* Minutes of looks, each in which it is told. */
+static unsigned
+told_at(unsigned minutes, unsigned *at, unsigned most)
+{
+	struct core_event e;
+	unsigned n = 0;
+
+	for (unsigned i = 1; i <= minutes; i++) {
+		now = mono_add(now, 60 * NS_PER_S);
+		core_tick(core, now);
+		look();
+		while (core_event(core, &e)) {
+			if (e.kind == CORE_ENDPOINT && n < most)
+				at[n++] = i;
+		}
+	}
+	return n;
+}
+
+static void
+hub_tells_again_what_may_be_lost(void **unused)
+{
+	static const unsigned first[] = { 10, 20, 40, 80, 160, 320, 640, 1000 };
+	size_t hkg = mesh_find(mesh, "hkg");
+	struct core_event e;
+	unsigned at[10];
+
+	(void)unused;
+	begin("dub", "sin", 0, 0);
+	core_tick(core, now);
+	assert_int_equal(addr_parse("198.51.100.7", &seen[hkg].at), 0);
+	seen[hkg].at_port = 51821;
+	look();
+	assert_true(core_event(core, &e));
+	assert_int_equal(e.kind, CORE_ENDPOINT);
+	/* From six hours on, every six. */
+	assert_int_equal(told_at(1100, at, 10), 8);
+	assert_memory_equal(at, first, sizeof(first));
+	/* Another one is as young as the first. */
+	seen[hkg].at_port = 60294;
+	look();
+	assert_true(core_event(core, &e));
+	assert_string_equal(e.text, "198.51.100.7:60294");
+	assert_int_equal(told_at(30, at, 10), 2);
+	assert_int_equal(at[0], 10);
+	assert_int_equal(at[1], 20);
+}
+
 static void
 who_is_behind_nat_shows_itself(void **unused)
 {
@@ -410,6 +458,7 @@ main(void)
 		cmocka_unit_test(another_hint_is_punched_and_told_again),
 		cmocka_unit_test(nothing_is_punched_without_need),
 		cmocka_unit_test(hub_sees_who_is_behind_nat),
+		cmocka_unit_test(hub_tells_again_what_may_be_lost),
 		cmocka_unit_test(who_is_behind_nat_shows_itself),
 		cmocka_unit_test(verdicts),
 		cmocka_unit_test(datagram),
