@@ -16,9 +16,9 @@ netd='test_netd_policy test_netd test_netd_watch test_netd_kill test_netd_fail t
 	test_netd_machine test_netd_place test_netd_place_fail test_nl_names test_nl_place'
 agent='test_agent_way test_agent_watch test_agent_live test_agent_guard test_agent_follow
 	test_agent_nat test_agent_turn test_agent_dwell test_pair test_agent_once test_agent_core
-	test_agent_model test_agent_place'
+	test_agent_model test_agent_place test_agent_event test_agent_uplink'
 publisher='test_stage'
-libs="$(pkg-config --libs libmnl libsodium jansson) -lm"
+libs="$(pkg-config --libs libmnl libsodium jansson libcurl libmicrohttpd) -lev -lm"
 pattern=${1-} all=0
 export SEED=1 SCHEDULES=20 # a mutant that only luck kills is one that lives
 
@@ -386,6 +386,21 @@ edit "nat: the hub tells of a moving endpoint all the time" optimizer/agent/core
 edit "nat: an endpoint is told but once" optimizer/agent/core_nat.c 's/if \(same \&\& !is_due_again\(w, c->now\)\)/if (same)/'
 edit "nat: an old endpoint is told as often" optimizer/agent/core_nat.c 's/= mono_diff\(w->punched, w->lead_from\)/= 0/'
 edit "nat: an old endpoint is hardly told any more" optimizer/agent/core_nat.c 's/stood_ns > SELDOM_NS/0/'
+edit "uplink: the collector is asked all the time" optimizer/agent/uplink.c 's/\?wait=%d/?later=%d/'
+edit "uplink: what is there comes again" optimizer/agent/uplink.c 's/\.etag = u->etag,//'
+edit "uplink: a plan that was refused is not looked at again" optimizer/agent/uplink.c 's/if \(!u->opts.plan\(a->body, a->len, u->opts.ctx\)\)/if (!u->opts.plan(a->body, a->len, u->opts.ctx) \&\& 0)/'
+edit "uplink: a reload asks for no plan" optimizer/agent/uplink.c '/^uplink_again/,/^}/s/u->etag\[0\] =.*/(void)u;/'
+edit "uplink: a collector that fails is asked no more" optimizer/agent/uplink.c 's/: jitter\(u->opts.retry_s\)\);/: 1e6);/'
+edit "uplink: a stranger's events are dropped" optimizer/agent/uplink.c 's/a->status == 413/a->status == 403/'
+edit "uplink: events are dropped where none are taken" optimizer/agent/uplink.c 's/a->status == 413/a->status == 404/'
+edit "uplink: events are dropped when there are many" optimizer/agent/uplink.c 's/a->status == 413/a->status == 429/'
+edit "uplink: a bad event stays for ever" optimizer/agent/uplink.c 's/bool bad = .*/bool bad = false;/'
+edit "http: no If-None-Match" optimizer/agent/http.c 's/If-None-Match: /If-Never: /'
+edit "http: no ETag" optimizer/agent/http.c 's/"etag:"/"tag:"/'
+edit "events: a bad one takes all with it" optimizer/agent/event_json.c 's/\(fate == EVENT_JSON_REFUSED \&\& s->out == 1\)/fate == EVENT_JSON_REFUSED/'
+edit "events: small bodies for ever" optimizer/agent/event_json.c 's/s->most = 2 \* s->most < .*/;/'
+edit "events: of too many those under way go" optimizer/agent/event_json.c 's/json_array_remove\(s->list, s->out\)/json_array_remove(s->list, 0)/'
+edit "events: never too many" optimizer/agent/event_json.c 's/if \(json_array_size\(s->list\) >= EVENT_SPOOL_MAX\)/if (0)/'
 edit "nat: reflectors though frozen" optimizer/agent/core_nat.c 's/ \|\| c->self.frozen//'
 edit "pair: nine of ten small ones" $pair 's/small->answered < PAIR_PROBES\)/small->answered < PAIR_PROBES - 1)/'
 edit "pair: nine of ten full-size ones" $pair 's/full->answered < PAIR_PROBES\)/full->answered < PAIR_PROBES - 1)/'

@@ -15,6 +15,7 @@ struct event_json {
 	uint64_t seq;
 	json_t *list; /* an array, the oldest first */
 	size_t out;   /* so many of them are under way */
+	size_t most;  /* in a body */
 };
 
 struct event_json *
@@ -25,6 +26,7 @@ event_json_new(const struct mesh *mesh, uint64_t boot)
 	s->mesh = mesh;
 	(void)snprintf(s->boot, sizeof(s->boot), "%016llx", (unsigned long long)boot);
 	s->list = json_array();
+	s->most = EVENT_BATCH_MAX;
 	return s;
 }
 
@@ -99,7 +101,7 @@ event_json_body(struct event_json *s)
 
 	if (have == 0)
 		return NULL;
-	s->out = have < EVENT_BATCH_MAX ? have : EVENT_BATCH_MAX;
+	s->out = have < s->most ? have : s->most;
 	batch = json_array();
 	for (size_t i = 0; i < s->out; i++)
 		(void)json_array_append(batch, json_array_get(s->list, i));
@@ -111,10 +113,18 @@ event_json_body(struct event_json *s)
 	return text;
 }
 
-void
-event_json_done(struct event_json *s, bool over)
+bool
+event_json_done(struct event_json *s, enum event_json_fate fate)
 {
+	bool over =
+	    fate == EVENT_JSON_TAKEN || (fate == EVENT_JSON_REFUSED && s->out == 1);
+
+	if (fate == EVENT_JSON_REFUSED && !over)
+		s->most = s->out / 2;
+	else if (over)
+		s->most = 2 * s->most < EVENT_BATCH_MAX ? 2 * s->most : EVENT_BATCH_MAX;
 	for (; over && s->out > 0; s->out--)
 		(void)json_array_remove(s->list, 0); /* it is there */
 	s->out = 0;
+	return over;
 }

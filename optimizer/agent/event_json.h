@@ -15,6 +15,14 @@
 
 struct event_json;
 
+/* What became of those of a body. */
+enum event_json_fate {
+	EVENT_JSON_TAKEN,
+	EVENT_JSON_AGAIN,  /* to be sent again */
+	EVENT_JSON_REFUSED /* a single one is dropped; of several the bad one is looked
+			      for, in bodies of half as many */
+};
+
 /* boot: random; with the sequence numbers the collector knows what it has already. */
 struct event_json *event_json_new(const struct mesh *mesh, uint64_t boot);
 void event_json_free(struct event_json *s);
@@ -25,8 +33,8 @@ void event_json_add(struct event_json *s, const struct core_event *event,
 
 /* The body of a POST with the oldest of them, for free(); NULL: there are none. */
 char *event_json_body(struct event_json *s);
-/* Those of the last body: taken, or never to be; or to be sent again. */
-void event_json_done(struct event_json *s, bool over);
+/* Of the last body.  True: it is settled, false: its events are still here. */
+bool event_json_done(struct event_json *s, enum event_json_fate fate);
 
 const char *event_json_kind(enum core_event_kind kind);
 /* "hub", "direct" or "relay:NODE". */

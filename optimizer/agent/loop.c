@@ -198,6 +198,7 @@ loop_new(const struct loop_opts *opts, struct loop **out, struct err *err)
 	struct loop *l = mem_alloc(sizeof(*l));
 	struct uplink_opts uplink = { .collector = opts->collector,
 		.start_s = opts->start_s,
+		.retry_s = UPLINK_RETRY_S,
 		.plan = on_plan,
 		.ctx = l };
 	int rc;

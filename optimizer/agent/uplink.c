@@ -17,10 +17,11 @@
 #define PLAN_MS	   45000L
 #define EVENTS_MS  15000L
 #define ANSWER_MAX 4096
-#define RETRY_S	   5.  /* after a failure, and up to twice as long */
-#define PAUSE_S	   1.  /* between two requests for a plan that were answered */
-#define REFUSED_S  60. /* then a plan that was refused is looked at once more */
-#define URL_MAX	   (MESH_COLLECTOR_MAX + 64)
+/* Of the pause after a failure: between two requests for a plan that were answered, and
+ * until a plan that was refused is looked at once more. */
+#define PAUSE	.2
+#define REFUSED 12.
+#define URL_MAX (MESH_COLLECTOR_MAX + 64)
 
 enum { PLAN, EVENTS };
 
@@ -32,6 +33,7 @@ struct uplink {
 	ev_timer plan_timer, events_timer, refused_timer;
 	char etag[HTTP_ETAG_MAX];
 	bool posting;
+	bool barred; /* its events are refused, and that was said */
 	char trouble[160];
 };
 
@@ -80,12 +82,13 @@ on_plan(const struct http_answer *a, void *ctx)
 	if (a->status == 200) {
 		(void)snprintf(u->etag, sizeof(u->etag), "%s", a->etag);
 		if (!u->opts.plan(a->body, a->len, u->opts.ctx))
-			later(u, &u->refused_timer, REFUSED_S);
+			later(u, &u->refused_timer, REFUSED * u->opts.retry_s);
 	}
 	/* 404: none was published yet; a collector that does not wait answers at once.
 	 */
 	later(u, &u->plan_timer,
-	    a->status == 200 || a->status == 304 ? PAUSE_S : jitter(RETRY_S));
+	    a->status == 200 || a->status == 304 ? PAUSE * u->opts.retry_s
+						 : jitter(u->opts.retry_s));
 }
 
 static void
@@ -99,7 +102,7 @@ ask_plan(struct uplink *u)
 		.ctx = u };
 
 	if (http_start(u->http, PLAN, &r) == -ENOMEM)
-		later(u, &u->plan_timer, jitter(RETRY_S));
+		later(u, &u->plan_timer, jitter(u->opts.retry_s));
 }
 
 static void
@@ -120,28 +123,43 @@ on_refused_timer(struct ev_loop *loop, ev_timer *w, int revents)
 	u->etag[0] = '\0'; /* for the request after the one under way */
 }
 
+/* What it says of a refusal, for the log. */
+static void
+note_refusal(struct uplink *u, const struct http_answer *a, const char *what)
+{
+	char words[120];
+	size_t n = 0;
+
+	for (; n < a->len && n + 1 < sizeof(words); n++)
+		words[n] = isprint((unsigned char)a->body[n]) ? a->body[n] : ' ';
+	words[n] = '\0';
+	log_warnx("collector %s: %s: HTTP status %ld: %s", u->opts.collector, what,
+	    a->status, words);
+}
+
+/*
+ * Only 400 and 413 are about what was sent.  The others pass: with 403 its mesh file
+ * does not have this node's address yet, with 404 it is an older program.
+ */
 static void
 on_events(const struct http_answer *a, void *ctx)
 {
 	struct uplink *u = ctx;
-	bool taken = a->status >= 200 && a->status < 300;
-	bool never =
-	    a->status >= 400 && a->status < 500 && a->status != 429 && a->status != 404;
+	bool bad = a->status == 400 || a->status == 413;
+	bool waits = !bad && a->status >= 400 && a->status < 500;
+	enum event_json_fate fate = a->status >= 200 && a->status < 300
+					? EVENT_JSON_TAKEN
+				    : bad ? EVENT_JSON_REFUSED
+					  : EVENT_JSON_AGAIN;
+	bool settled = event_json_done(u->opts.events, fate);
 
 	u->posting = false;
-	if (never) {
-		char words[120];
-		size_t n = 0;
-
-		for (; n < a->len && n + 1 < sizeof(words); n++)
-			words[n] =
-			    isprint((unsigned char)a->body[n]) ? a->body[n] : ' ';
-		words[n] = '\0';
-		log_warnx("collector %s: refuses events: HTTP status %ld: %s",
-		    u->opts.collector, a->status, words);
-	}
-	event_json_done(u->opts.events, taken || never);
-	later(u, &u->events_timer, taken || never ? 0. : jitter(RETRY_S));
+	if (bad && settled)
+		note_refusal(u, a, "refuses an event, which is lost");
+	else if (waits && !u->barred)
+		note_refusal(u, a, "refuses events, which wait");
+	u->barred = waits;
+	later(u, &u->events_timer, bad || settled ? 0. : jitter(u->opts.retry_s));
 }
 
 static void
@@ -163,8 +181,8 @@ on_events_timer(struct ev_loop *loop, ev_timer *w, int revents)
 	r.len = strlen(body);
 	u->posting = http_start(u->http, EVENTS, &r) == 0;
 	if (!u->posting) {
-		event_json_done(u->opts.events, false);
-		later(u, &u->events_timer, jitter(RETRY_S));
+		(void)event_json_done(u->opts.events, EVENT_JSON_AGAIN); /* false */
+		later(u, &u->events_timer, jitter(u->opts.retry_s));
 	}
 	free(body);
 }

@@ -11,12 +11,15 @@
 #include "common/err.h"
 #include "optimizer/agent/event_json.h"
 
+#define UPLINK_RETRY_S 5.
+
 struct uplink;
 
 struct uplink_opts {
 	const char *collector;	   /* base URL without a slash at its end; copied */
 	struct event_json *events; /* borrowed */
 	double start_s;		   /* pause before the first request */
+	double retry_s;		   /* after a failure, and up to twice as long */
 	/* A plan as it came.  False: not followed, ask for it again in a while. */
 	bool (*plan)(const void *bytes, size_t len, void *ctx);
 	void *ctx;
