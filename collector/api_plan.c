@@ -1,30 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 #include "collector/api_plan.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
-#include "common/crc32c.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/signed.h"
 
 #include "collector/answer.h"
+#include "collector/api_plan_body.h"
 #include "collector/api_reply.h"
 
 #define PARAMS (1u << QUERY_WAIT | 1u << QUERY_FORMAT)
 /* Each holds a connection: a mesh of 1,000 nodes may wait. */
 #define WAITERS_MAX 1500
 
-struct body {
-	uint8_t *bytes; /* owned */
-	size_t len;
-	uint64_t epoch;
-	double gain_s; /* negative = it does not say */
-};
+/* Between two looks at a store that other collectors write, too. */
+#define LOOK_NS (2 * NS_PER_S)
 
 struct waiter {
 	struct http_request *request;
@@ -33,8 +26,19 @@ struct waiter {
 	struct waiter *next;
 };
 
+/* Has another collector been given a newer plan? */
+struct look {
+	struct reader_job job; /* the first member */
+	struct api *api;
+	struct store_plan newest; /* epoch and at of what was looked at last */
+	struct api_plan_body found;
+	struct mono next;
+	bool wanted, under_way; /* wanted: the store is shared */
+};
+
 struct api_plan {
-	struct body now; /* bytes NULL = none */
+	struct api_plan_body now; /* bytes NULL = none */
+	struct look look;
 	struct waiter *waiters;
 	size_t n_waiters;
 	bool ending; /* nobody may wait any more */
@@ -55,106 +59,28 @@ api_plan_free(struct api_plan *plan)
 	free(plan);
 }
 
+int
+api_plan_load(struct api *api, struct store *store, struct err *err)
+{
+	api->plan->look.wanted = store->ops->newest_plan != NULL;
+	return api_plan_body_newest(api->mesh, store, &api->plan->now, err);
+}
+
 bool
 api_plan_facts(const struct api *api, uint64_t *epoch, double *gain_s)
 {
-	const struct body *now = &api->plan->now;
+	const struct api_plan_body *now = &api->plan->now;
 
 	*epoch = now->epoch;
 	*gain_s = now->gain_s;
 	return now->bytes != NULL;
 }
 
-/* Is the text signed for this mesh, and which is it?  0, or an HTTP status. */
-static unsigned
-judge(const struct mesh *mesh, struct body *body, struct err *err)
-{
-	const uint8_t *payload;
-	const json_t *epoch;
-	size_t len;
-	json_t *o;
-	unsigned status = 0;
-	int r;
-
-	if (wgkey_is_zero(&mesh->plan_key)) {
-		(void)err_set(err,
-		    "mesh %s has no PlanKey: no plan can be judged; add it to the "
-		    "mesh file",
-		    mesh->name);
-		return 403;
-	}
-	r = signed_open(&mesh->plan_key, body->bytes, body->len, &payload, &len, err);
-	if (r < 0)
-		return r == -EKEYREJECTED ? 403 : 400;
-	o = json_loadb((const char *)payload, len, JSON_REJECT_DUPLICATES, NULL);
-	epoch = json_object_get(o, "epoch");
-	if (!json_is_integer(epoch) || json_integer_value(epoch) < 1) {
-		(void)err_set(err, "the plan has no epoch above 0");
-		status = 400;
-	} else if (!json_is_string(json_object_get(o, "mesh")) ||
-		   strcmp(json_string_value(json_object_get(o, "mesh")), mesh->name)) {
-		(void)err_set(err, "the plan is not of mesh %s", mesh->name);
-		status = 400;
-	} else {
-		body->epoch = (uint64_t)json_integer_value(epoch);
-		body->gain_s = -1;
-		if (json_is_number(json_object_get(o, "value")))
-			body->gain_s = json_number_value(json_object_get(o, "value")) /
-				       (double)US_PER_S;
-	}
-	json_decref(o);
-	return status;
-}
-
-struct loading {
-	struct api *api;
-	bool told; /* that one is left out: there may be as many as are kept */
-};
-
-static int
-load_one(const struct store_plan *stored, void *ctx)
-{
-	struct loading *loading = ctx;
-	struct api *api = loading->api;
-	struct body body = { .bytes = mem_alloc(stored->len), .len = stored->len };
-	struct err err;
-
-	memcpy(body.bytes, stored->body, stored->len);
-	if (judge(api->mesh, &body, &err) == 0) {
-		api->plan->now = body;
-		return 1;
-	}
-	/* As after a change of PlanKey. */
-	if (!loading->told)
-		log_warnx("stored plan of epoch %llu: %s: left out, as others may be",
-		    (unsigned long long)stored->epoch, err.text);
-	loading->told = true;
-	free(body.bytes);
-	return 0;
-}
-
-int
-api_plan_load(struct api *api, struct store *store, struct err *err)
-{
-	struct loading loading = { .api = api };
-	int r = store->ops->scan_plans(store, load_one, &loading, err);
-
-	return r < 0 ? r : 0;
-}
-
-static void
-set_etag(const struct body *body, char etag[HTTP_ETAG_MAX])
-{
-	(void)snprintf(etag, HTTP_ETAG_MAX, "\"%llu-%08x\"",
-	    (unsigned long long)body->epoch,
-	    (unsigned)crc32c(0, body->bytes, body->len)); /* fits */
-}
-
 /* The plan as it is now, a 304, or that there is none. */
 static void
 reply(const struct api *api, struct http_request *request, bool payload)
 {
-	const struct body *now = &api->plan->now;
+	const struct api_plan_body *now = &api->plan->now;
 	struct http_response response = { .status = 200, .type = SIGNED_MEDIA_TYPE };
 	const uint8_t *text = now->bytes;
 	size_t len = now->len;
@@ -163,7 +89,7 @@ reply(const struct api *api, struct http_request *request, bool payload)
 		api_reply_error(request, 404, "no plan was published yet");
 		return;
 	}
-	set_etag(now, response.etag);
+	api_plan_body_etag(now, response.etag);
 	if (payload) {
 		/* Was opened before; the signature is of no more use then. */
 		(void)signed_open(&api->mesh->plan_key, now->bytes, now->len, &text,
@@ -198,7 +124,7 @@ api_plan_get(struct api *api, struct http_request *request)
 	}
 	payload = query_has(&q, QUERY_FORMAT) && q.format == QUERY_JSON;
 	if (plan->now.bytes) {
-		set_etag(&plan->now, etag);
+		api_plan_body_etag(&plan->now, etag);
 		if (!answer_match(request->if_none_match, etag))
 			q.wait_s = 0;
 	}
@@ -230,10 +156,59 @@ answer_waiters(struct api *api, struct mono now, bool all)
 	}
 }
 
+/* From now on this one is the plan; its bytes are taken. */
+static void
+begin(struct api *api, struct api_plan_body *body, const char *how)
+{
+	free(api->plan->now.bytes);
+	api->plan->now = *body;
+	body->bytes = NULL;
+	log_info("plan of epoch %llu %s", (unsigned long long)api->plan->now.epoch,
+	    how);
+	answer_waiters(api, clock_mono(), true);
+}
+
+/* On the reader's thread. */
+static void
+look_run(struct reader_job *job, struct store *store)
+{
+	struct look *look = (struct look *)job;
+	struct store_plan newest;
+	struct err err; /* the writer says so when the server is away */
+
+	if (!store || store->ops->newest_plan(store, &newest, &err) < 0 ||
+	    (newest.epoch == look->newest.epoch && newest.at.ns == look->newest.at.ns))
+		return;
+	if (api_plan_body_newest(look->api->mesh, store, &look->found, &err) == 0)
+		look->newest = newest;
+}
+
+static void
+look_done(struct reader_job *job)
+{
+	struct look *look = (struct look *)job;
+	struct api *api = look->api;
+
+	look->under_way = false;
+	if (look->found.bytes && look->found.epoch > api->plan->now.epoch)
+		begin(api, &look->found, "published by another collector");
+	free(look->found.bytes);
+	look->found.bytes = NULL;
+}
+
 void
 api_plan_tick(struct api *api, struct mono now)
 {
+	struct look *look = &api->plan->look;
+
 	answer_waiters(api, now, false);
+	if (!look->wanted || look->under_way || mono_diff(look->next, now) > 0)
+		return;
+	look->next = mono_add(now, LOOK_NS);
+	look->api = api;
+	look->job =
+	    (struct reader_job){ .run = look_run, .done = look_done, .quick = true };
+	look->under_way = reader_submit(api->reader, &look->job) == 0;
 }
 
 void
@@ -248,7 +223,7 @@ struct put {
 	struct writer_task task; /* the first member */
 	struct api *api;
 	struct http_request *request;
-	struct body body;
+	struct api_plan_body body;
 	struct store_plan stored;
 };
 
@@ -292,14 +267,8 @@ put_done(struct writer_task *task)
 	} else {
 		http_reply(put->request, &(struct http_response){ .status = 204 });
 		if (put->stored.fate == STORE_NEW &&
-		    put->body.epoch > api->plan->now.epoch) {
-			free(api->plan->now.bytes);
-			api->plan->now = put->body;
-			put->body.bytes = NULL;
-			log_info("plan of epoch %llu published",
-			    (unsigned long long)api->plan->now.epoch);
-			answer_waiters(api, clock_mono(), true);
-		}
+		    put->body.epoch > api->plan->now.epoch)
+			begin(api, &put->body, "published");
 	}
 	put_free(put);
 }
@@ -323,7 +292,7 @@ api_plan_put(struct api *api, struct http_request *request)
 	put->body.len = request->len;
 	if (request->len)
 		memcpy(put->body.bytes, request->body, request->len);
-	status = judge(api->mesh, &put->body, &err);
+	status = api_plan_body_judge(api->mesh, &put->body, &err);
 	if (status) {
 		put_free(put);
 		api_reply_error(request, status, err.text);

@@ -200,6 +200,11 @@ struct store_ops {
 	int (*scan_plans)(struct store *store, store_plan_cb *cb, void *ctx,
 	    struct err *err);
 
+	/* Epoch and at of the newest; epoch 0 = none.  NULL: nobody else writes here.
+	 */
+	int (
+	    *newest_plan)(struct store *store, struct store_plan *out, struct err *err);
+
 	/* Look at every page.  -EBADMSG, with the first fault, if it is damaged. */
 	int (*check)(struct store *store, struct err *err);
 };

@@ -342,6 +342,28 @@ pg_scan_plans(struct store *store, store_plan_cb *cb, void *ctx, struct err *err
 	    &shown, err);
 }
 
+static int
+pg_newest_plan(struct store *store, struct store_plan *out, struct err *err)
+{
+	struct store_pg *s = (struct store_pg *)store;
+	PGresult *res = NULL;
+	int r = store_pg_conn_ready(s, err);
+
+	if (r == 0)
+		r = store_pg_conn_run(s,
+		    "SELECT epoch, at FROM plan ORDER BY epoch DESC LIMIT 1", NULL,
+		    &res, err);
+	if (r < 0)
+		return r;
+	*out = (struct store_plan){ 0 };
+	if (PQntuples(res) > 0) {
+		out->epoch = (uint64_t)store_pg_conn_get(res, 0, 0);
+		out->at.ns = store_pg_conn_get(res, 0, 1) * NS_PER_MS;
+	}
+	PQclear(res);
+	return 0;
+}
+
 /* The pages are the server's to check; that it answers and the tables are ours is all.
  */
 static int
@@ -364,5 +386,6 @@ const struct store_ops store_pg = {
 	.scan_events = pg_scan_events,
 	.put_plan = pg_put_plan,
 	.scan_plans = pg_scan_plans,
+	.newest_plan = pg_newest_plan,
 	.check = pg_check,
 };

@@ -10,6 +10,7 @@
 away=${AWAY:-5} # seconds that the server is stopped
 
 base=$(($(now_ms) - 200000))
+signer "$mesh"
 # duplicates URL: over all nodes
 duplicates() {
 	curl -s -m 20 "$1/api/v1/nodes" | grep -o '"duplicates":[0-9]*' | cut -d: -f2 |
@@ -124,6 +125,29 @@ wait $first_job
 check_eq "each took each" "$(cat "$tmp/a.codes" "$tmp/b.codes" | sort | uniq -c | tr -s ' ')" " 400 204"
 check_eq "200 are new, 200 known" "$(($(duplicates "$url") + $(duplicates "$other")))" 200
 check_eq "200 are in the table" "$(psql -Atd "$db" -c "SELECT count(*) FROM report WHERE src = 'gru'")" 200
+
+echo "# a plan that one of them was given"
+tag_of() { curl -s -m 20 -o /dev/null -D - "$@" | tr -d '\r' | sed -n 's/^[Ee][Tt]ag: //p'; }
+put_plan() { curl -s -m 20 -o "$tmp/out" -w '%{http_code}' --interface "$hkg" -X PUT --data-binary "@$2" "$1/api/v1/plan"; }
+# shellcheck disable=SC2317 # called by wait_for
+has_tag() { [ "$(tag_of "$1/api/v1/plan")" = "$2" ]; }
+printf '{"mesh":"edgeproxy","epoch":7}' | "$TMP/sign" - >"$tmp/p7"
+printf '{"mesh":"edgeproxy","epoch":8}' | "$TMP/sign" - >"$tmp/p8"
+check_eq "published at the first" "$(put_plan "$url" "$tmp/p7")" 204
+tag=$(tag_of "$url/api/v1/plan")
+check "the second gives it out, with the same tag" wait_for 10 has_tag "$other" "$tag"
+curl -s -m 40 -o "$tmp/waited" -w '%{time_total}' -H "If-None-Match: $tag" "$other/api/v1/plan?wait=30" >"$tmp/took" &
+waiter=$!
+# shellcheck disable=SC2317 # called by wait_for
+waits() { [ -n "$(ss -Htn state established "( dport = :8651 )")" ]; }
+check "somebody waits at the second" wait_for 10 waits
+check_eq "the next plan, at the first" "$(put_plan "$url" "$tmp/p8")" 204
+wait $waiter
+check_eq "is the answer of the second, byte for byte" "$(cmp "$tmp/waited" "$tmp/p8" 2>&1)" ""
+check "in seconds" [ "$(cut -d. -f1 "$tmp/took")" -lt 10 ]
+check_eq "and neither takes an older one" "$(put_plan "$other" "$tmp/p7")" 409
+check_eq "said in the log" "$(grep -c "plan of epoch 8 published by another collector" "$tmp/log2")" 1
+
 kill "$second"
 wait "$second"
 check_eq "the second ends well" $? 0

@@ -49,6 +49,16 @@ stdout_has() { if grep -qF -- "$1" "$TMP/out"; then pass "$2"; else fail "$2" "s
 # One line of words for the user, whatever went wrong.
 one_sentence() { check_eq "$1: one line on stderr" "$(wc -l <"$TMP/err")" 1; }
 
+# signer MESH-FILE: $TMP/sign, which signs plans, and its PlanKey in the file
+signer() {
+	local sanitize=
+	[[ $BUILD != */san* ]] || sanitize=-fsanitize=address,undefined
+	# shellcheck disable=SC2086 # words
+	(cd "$TOP" && ${CC:-cc} -I. -D_GNU_SOURCE $sanitize -o "$TMP/sign" tests/cli/sign.c \
+		"$BUILD/libcommon.a" -lsodium) || exit 1
+	sed -i "s|^Collector.*|&\nPlanKey = $("$TMP/sign")|" "$1"
+}
+
 # wait_for SECONDS CMD...: polls; 1 when the time is over
 wait_for() {
 	local end=$((SECONDS + $1))

@@ -21,13 +21,7 @@ json() { # EXPRESSION: of the body as d
 	python3 -c "import json,sys; d=json.load(open('$tmp/out')); print($1)"
 }
 
-# Plans signed with a key of the test's.
-sanitize=
-[[ $BUILD != */san* ]] || sanitize=-fsanitize=address,undefined
-# shellcheck disable=SC2086 # words
-(cd "$TOP" && ${CC:-cc} -I. -D_GNU_SOURCE $sanitize -o "$tmp/sign" tests/cli/sign.c \
-	"$BUILD/libcommon.a" -lsodium) || exit 1
-sed -i "s|^Collector.*|&\nPlanKey = $("$tmp/sign")|" "$mesh"
+signer "$mesh" # of plans
 sign() { printf %s "$1" | "$tmp/sign" -; }
 
 start --verbose

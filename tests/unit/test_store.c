@@ -233,6 +233,20 @@ see_plan(const struct store_plan *plan, void *ctx)
 	return seen->n == seen->stop_after ? 1 : 0;
 }
 
+/* Only a store that others write, too, is asked. */
+static void
+expect_newest(const struct backend *b, struct store *s, uint64_t epoch)
+{
+	struct store_plan newest;
+
+	assert_int_equal(s->ops->newest_plan != NULL, b->server);
+	if (!s->ops->newest_plan)
+		return;
+	assert_int_equal(s->ops->newest_plan(s, &newest, NULL), 0);
+	assert_true(newest.epoch == epoch);
+	assert_true(epoch == 0 || newest.at.ns > 0);
+}
+
 static void
 test_plans(void **state)
 {
@@ -241,7 +255,9 @@ test_plans(void **state)
 
 	assert_int_equal(s->ops->scan_plans(s, see_plan, &seen, NULL), 0);
 	assert_int_equal(seen.n, 0);
+	expect_newest(*state, s, 0);
 	assert_int_equal(put_plan(s, 5, "five"), STORE_NEW);
+	expect_newest(*state, s, 5);
 	assert_int_equal(put_plan(s, 5, "five"), STORE_DUPLICATE);
 	assert_int_equal(put_plan(s, 5, "FIVE"), STORE_STALE);
 	assert_int_equal(put_plan(s, 4, "four"), STORE_STALE);
@@ -257,6 +273,7 @@ test_plans(void **state)
 	assert_true(seen.epoch[0] == INT64_MAX);
 	assert_int_equal(seen.epoch[1], 59);
 	assert_int_equal(seen.epoch[STORE_PLANS - 1], 60 - STORE_PLANS + 1);
+	expect_newest(*state, s, INT64_MAX);
 	s->ops->close(s);
 }
 
