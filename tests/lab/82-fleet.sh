@@ -5,10 +5,10 @@
 # The daemons alone, from the measurement to the report: probers, the collector, the
 # publisher and agents; nobody applies anything by hand.
 #
-#	[dub] collector, `plan --every`      hkg-nrt, hkg-sin, hkg-syd leave the hub: first
+#	[dub] collector                      hkg-nrt, hkg-sin, hkg-syd leave the hub: first
 #	 |  |  |  |                          one, then the others on the word of both its
 #	[hkg] [nrt] [sin] [syd]              ends, under packets on each pair
-#
+#	                   `plan --every`, and the key that signs
 # What is typed and what it says is left in session.txt: docs/agent-session.txt is a copy.
 #
 # FLEET=12 for all of the seed's nodes, RATE=100 for so many packets a second each way.
@@ -31,6 +31,10 @@ else
 	lab_mesh "$DATA/mesh.conf" dub hkg nrt sin syd
 fi
 agents_key
+# Not where the collector is: docs/security.md.
+PLANNER=syd
+must mkdir -m 700 "$TMP/etc.$PLANNER"
+must mv "$TMP/plan.key" "$TMP/etc.$PLANNER"
 lab_net "$DATA/rtt.csv"
 lab_wg
 lab_ready
@@ -46,7 +50,8 @@ cat >"$SESSION" <<-END
 	Each line that was typed begins with the time and the node. Packages start the same
 	daemons as units; here they share one machine, hence the directories of each node, and
 	--changes: all of this is within ten minutes, in which an agent switches two pairs by
-	default. --min-samples 5 is to begin after a minute, and not after five.
+	default. --min-samples 5 is to begin after a minute, and not after five. The key that signs
+	plans is on $PLANNER, and not where the collector is.
 END
 note "Everything between hkg and nrt goes by dub"
 typed hkg "ping -q -c 5 ${ADDR[nrt]} | tail -n 1"
@@ -81,14 +86,14 @@ for node in "${FAR[@]}"; do
 	stream_start "to-$node" hkg "$node" "$RATE" 300
 done
 
-note "The three tunnels that help most, signed and published: one, and more when it stands"
-bg publisher "$HUB" meshopt plan --mesh "$MESH" --pop hkg --budget 3 --min-samples 5 --no-relays \
-    --publish --every 15s --key "$TMP/plan.key"
+note "The three tunnels that help most, signed and published on $PLANNER: one, and more when it stands"
+bg publisher "$PLANNER" meshopt plan --mesh "$MESH" --pop hkg --budget 3 --min-samples 5 --no-relays \
+    --publish --every 15s --key "$TMP/etc.$PLANNER/plan.key"
 every 1 60 grep -q "^[0-9]* of [0-9]* pairs" "$RES/publisher.log" || die "no plan was published"
 grep -v "^meshopt:" "$RES/publisher.log" | said
 
 note "What publisher and agents say of it, an agent of whom, and which path it is then"
-heard publisher "$HUB" 'published as plan .*: ([1-9]|0 pairs leave the hub, [1-9])'
+heard publisher "$PLANNER" 'published as plan .*: ([1-9]|0 pairs leave the hub, [1-9])'
 for node in "${NODES[@]:1}"; do
 	heard "agent-$node" "$node" 'staged|direct|demoted|refused|now by'
 done
@@ -129,7 +134,7 @@ done
 
 told() { check "the session has: $1" grep -Eq -- "$1" "$SESSION"; }
 told '^pair +path +now ms'
-told "$HUB: published as plan [0-9]+: 1 pairs? leave"
+told "$PLANNER: published as plan [0-9]+: 1 pairs? leave"
 for node in "${FAR[@]}"; do
 	told "hkg: $node: direct: direct, .* permanent after three good rounds"
 	told "$node: hkg: direct: direct, .* permanent after three good rounds"
