@@ -9,6 +9,9 @@
 #	 |  |  |  |                          one, then the others on the word of both its
 #	[hkg] [nrt] [sin] [syd]              ends, under packets on each pair
 #	                   `plan --every`, and the key that signs
+#
+# At last what goes wrong, or is done by hand, is looked for at the collector.
+#
 # What is typed and what it says is left in session.txt: docs/agent-session.txt is a copy.
 #
 # FLEET=12 for all of the seed's nodes, RATE=100 for so many packets a second each way.
@@ -147,4 +150,22 @@ told '^hkg-nrt: direct, 49'
 check_le "its longest line" "$(wc -L <"$SESSION")" 106
 check_eq "it names no folder of this machine" "$(grep -c "/tmp/\|$TOP" "$SESSION")" 0
 cp "$TMP/run.hkg/agent.json" "$RES/"
+
+# --- what else is told, and how soon ---
+
+stop publisher
+arrives() {	# arrives WHAT KIND NODE [PEER [TEXT]]: within 20 s
+	local began
+	began=$(now_ms)
+	check "at the collector: $1" every 1 20 event "${@:2}"
+	echo "# after $((($(now_ms) - began) / 1000)) s"
+}
+check_eq "nothing was demoted so far" "$(events | grep -c '"kind":"demoted"')" 0
+path_way hkg nrt loss 100%
+arrives "demoted where the tunnel is dead" demoted hkg nrt
+arrives "and at its other end" demoted nrt hkg
+must n hkg wg set wgd0 peer "${KEY[syd]}" persistent-keepalive 7
+arrives "what an operator changed" operator hkg syd "keepalive of its peer were changed"
+must n sin meshopt freeze --file "$TMP/freeze.sin"
+arrives "a freeze" frozen sin
 finish

@@ -20,6 +20,8 @@
 #   changes NODE             messages to the kernel that change something
 #   logged NODE WORDS        has its agent said so since it was started?
 #   routes NODE              how many of ours it has
+#   events                   what the real collector was told in the last hour
+#   event KIND NODE [PEER [TEXT]]   was it told so?
 #   gap_of ID A B            the longest silence of a stream, in either direction, ms
 #
 # and those of a single pair, hkg and nrt:
@@ -125,6 +127,12 @@ both_are() {	# both_are STATE A B
 logged() { grep -q "$2" "$RES/agent-$1.log"; }	# logged NODE WORDS
 
 routes() { ip -n "$1" -N route show proto 213 | wc -l; }	# of ours
+
+events() { n "$HUB" busybox wget -q -O - "http://${ADDR[$HUB]}:8650/api/v1/events?since=1h"; }
+event() {	# by its fields in their order
+	events | tr '{' '\n' |
+	    grep -q "\"kind\":\"$1\",\"node\":\"$2\"${3:+,\"peer\":\"$3\"},.*${4-}"
+}
 
 gap_of() {
 	awk -v a="$(stream_get "$1" "$2" "$3" gap_ms)" -v b="$(stream_get "$1" "$3" "$2" gap_ms)" \

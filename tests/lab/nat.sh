@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 #
-# Nodes behind NAT, sourced after lib.sh; to be used after lab_net and before lab_wg:
+# Nodes behind NAT, sourced after lib.sh and agents.sh; to be used after lab_net and before lab_wg:
 #
 #	[hkg]--NAT--router--+-- network
 #
@@ -9,7 +9,6 @@
 #   nat NODE MODE INPUT    its NAT: keeps the port of its masquerade ("default") or takes
 #                          another for each destination ("random", "fully-random"), and
 #                          drops or takes ("drop", "accept") what comes to itself
-#   events                 what the collector was told in the last hour
 #   seen NODE TEXT         did the hub's agent say that it sees the node there?
 #   shaken NODE PEER       a session on wgd0?
 
@@ -72,8 +71,7 @@ nat() {
 	END
 }
 
-events() { n "$HUB" busybox wget -q -O - "http://${ADDR[$HUB]}:8650/api/v1/events?since=1h"; }
-seen() { events | tr '{' '\n' | grep '"kind": *"endpoint"' | grep "\"$1\"" | grep -q "$2"; }
+seen() { event endpoint "$HUB" "$1" "$2"; }
 
 shaken() {
 	n "$1" wg show wgd0 latest-handshakes 2>/dev/null |
