@@ -16,7 +16,7 @@ netd='test_netd_policy test_netd test_netd_watch test_netd_kill test_netd_fail t
 	test_netd_machine test_netd_place test_netd_place_fail test_nl_names test_nl_place'
 agent='test_agent_way test_agent_watch test_agent_live test_agent_guard test_agent_follow
 	test_agent_nat test_agent_turn test_agent_dwell test_pair test_agent_once test_agent_core
-	test_agent_model test_agent_place test_agent_event test_agent_uplink'
+	test_agent_model test_agent_place test_agent_event test_agent_uplink test_agent_lifeline'
 publisher='test_stage'
 libs="$(pkg-config --libs libmnl libsodium jansson libcurl libmicrohttpd) -lev -lm"
 pattern=${1-} all=0
@@ -330,6 +330,8 @@ edit "watch: one test is enough" $watch 's/ \&\& w->rounds < WAY_PROOFS\)/ \&\& 
 edit "watch: three tests, but not in a row" $watch '/^test_failed/,/^}/s/w->rounds = 0;//'
 edit "watch: the tests of another path count" $way_core 's/^\tw->rounds = 0;//'
 edit "watch: tests again at once" $watch '/^test_failed/,/^}/s/w->retry_at = .*/;/'
+edit "watch: a lease whose test failed is not renewed" $watch '/^test_failed/,/^}/s/if \(w->seen.route\)/if (0)/'
+edit "way: a lifeline waits as its last test does" $way '/^leased/,/^}/s/w->retry_at = v->now;/;/'
 edit "watch: promises need not be kept" $watch 's/\.promise_us = w->wish.promise_us,/.promise_us = -1,/'
 edit "watch: emergencies must keep promises" $watch 's/^\tif \(w->emergency\)$/\tif (0)/'
 edit "watch: a deaf far end" $watch 's/ \|\| w->accept.misses < WAY_DEAF\)/ || 1)/'

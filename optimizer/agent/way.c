@@ -326,6 +326,7 @@ leased(struct way *w, const struct way_view *v)
 		/* Who waits has seen them already: one more, by what the lease carries.
 		 */
 		w->rounds = w->once ? WAY_ROUNDS - 1 : 0;
+		w->retry_at = v->now; /* of a test before it */
 		way_place_turn(w, v->now);
 	}
 	w->seen.route = WAY_LEASE_ROUTE;

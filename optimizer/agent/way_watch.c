@@ -34,8 +34,11 @@ test_failed(struct way *w, const struct way_view *v)
 	w->why = w->test.why;
 	w->verified = false;
 	w->rounds = 0;
-	w->retry_at = mono_add(v->now, w->retry_ns);
 	w->round_at = mono_add(v->now, WAY_ROUND_NS); /* time to leave */
+	/* What carries is renewed, good or bad, until the hub can take over. */
+	if (w->seen.route)
+		return;
+	w->retry_at = mono_add(v->now, w->retry_ns);
 	if (w->retry_ns < WAY_RETRY_MAX_NS)
 		w->retry_ns *= 2;
 }
