@@ -359,16 +359,16 @@ edit "live: no patience with a short path" $live 's/return TIMEOUT_MIN_NS;/retur
 edit "live: no patience with a long path" $live 's/return ns > TIMEOUT_MAX_NS \? ns : TIMEOUT_MAX_NS;/return TIMEOUT_MAX_NS;/'
 edit "live: an older answer counts as the newest" $live 's/if \(l->flight\[i\].sent.ns > l->answer_sent.ns\)/if (1)/'
 
-core=optimizer/agent/core.c probe=optimizer/agent/core_probe.c pair=optimizer/apply/pair.c
-edit "core: two requests at a time" $core 's/^\tif \(c->asking\)$/\tif (0)/; s/assert\(c->asking\);//'
-edit "core: withdrawing waits for its turn" $core '/^urgency/,/^}/s/return 0;/return 5;/'
+core=optimizer/agent/core.c ask=optimizer/agent/core_ask.c probe=optimizer/agent/core_probe.c pair=optimizer/apply/pair.c
+edit "core: two requests at a time" $ask 's/^\tif \(c->asking\)$/\tif (0)/'
+edit "core: withdrawing waits for its turn" $ask '/^urgency/,/^}/s/return 0;/return 5;/'
 edit "core: freshness never ends" $core 's/\.fresh = now.ns < c->fresh_until.ns,/.fresh = true,/'
 edit "core: fresh before any plan" $core 's/c->fresh_until.ns = LIVE_NEVER;/c->fresh_until.ns = INT64_MAX;/'
 edit "core: a freeze is not seen" $core 's/\.frozen = c->self.frozen/.frozen = false/'
 edit "core: a leased tunnel is a relay's" $core 's/v.relay_ready = via->seen.route == WAY_FIRM_ROUTE \&\&/v.relay_ready = via->seen.route \&\&/'
 edit "core: a silent tunnel is a relay's" $core 's/ \&\&$/ \&\&/; s/^\t\t\t\t!live_is_silent\(&via->live\);/\t\t\t\t1;/'
 edit "core: the hub's silence is never over" $core '/^watch_hub/,/^}/s/c->hub_back = now;/;/'
-edit "core: does not look again" $core 's/int best = now.ns >= c->next_look.ns \? 2 : 9;/int best = c->self.verdict[0] || now.ns == c->next_look.ns ? 2 : 9;/'
+edit "core: does not look again" $ask 's/int best = now.ns >= c->next_look.ns \? 2 : 9;/int best = c->self.verdict[0] || now.ns == c->next_look.ns ? 2 : 9;/'
 edit "probe: the hub is not asked at the same moment" $probe 's/beats\(c, hub_pace\(c, now\)\)\)/beats(c, WAY_SLOW))/'
 edit "probe: the far end's answer by any way" $probe 's/way_far\(w, by_hub, c->now\);/way_far(w, true, c->now);/'
 edit "probe: answers to probes of before a reload" $probe 's/return c->has_sent \&\& seq >= c->first_seq;/return true;/'

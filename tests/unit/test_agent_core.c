@@ -8,6 +8,7 @@
  * links: optimizer/agent/way_watch.c
  * links: optimizer/agent/way_place.c optimizer/agent/core_word.c optimizer/agent/live.c
  * links: optimizer/apply/pair.c tests/fakes/fleet.c
+ * links: optimizer/agent/core_ask.c
  */
 #include "tests/unit/agent_rig.h"
 

@@ -8,6 +8,7 @@
  * links: optimizer/agent/way_place.c optimizer/agent/core_word.c optimizer/agent/way.c
  * links: optimizer/agent/way_nat.c optimizer/agent/way_watch.c optimizer/agent/live.c
  * links: optimizer/apply/pair.c
+ * links: optimizer/agent/core_ask.c
  */
 #include "optimizer/agent/dwell.h"
 

@@ -26,6 +26,7 @@
  * links: optimizer/netd/keeper_watch.c optimizer/netd/keeper_place.c
  * links: optimizer/apply/state.c
  * links: optimizer/apply/preflight.c tests/fakes/kernel.c tests/fakes/kernel_change.c
+ * links: optimizer/agent/core_ask.c
  */
 #include <fcntl.h>
 #include <setjmp.h>

@@ -7,6 +7,7 @@
  * links: optimizer/agent/way_watch.c
  * links: optimizer/agent/way_place.c optimizer/agent/core_word.c optimizer/agent/live.c
  * links: optimizer/apply/pair.c
+ * links: optimizer/agent/core_ask.c
  */
 #include <errno.h>
 #include <setjmp.h>

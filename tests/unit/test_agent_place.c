@@ -11,6 +11,7 @@
  * links: optimizer/agent/way_watch.c optimizer/agent/live.c
  * links: optimizer/agent/word.c
  * links: optimizer/apply/pair.c tests/fakes/fleet.c
+ * links: optimizer/agent/core_ask.c
  */
 #include "tests/unit/agent_rig.h"
 

@@ -7,6 +7,7 @@
  * links: optimizer/agent/way.c optimizer/agent/way_nat.c optimizer/agent/way_watch.c
  * links: optimizer/agent/way_place.c
  * links: optimizer/agent/live.c optimizer/apply/pair.c
+ * links: optimizer/agent/core_ask.c
  */
 #include "optimizer/agent/core.h"
 
