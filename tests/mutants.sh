@@ -322,6 +322,8 @@ edit "way: a refusal is asked again at once" $way '/^refused/,/^}/s/^\tswitch \(
 edit "way: the old proof of a new peer" $way '/^way_see/,/^}/s/w->proved = false;//'
 edit "way: the old proof of another wish" $way '/^way_want/,/^}/s/way_core_forget\(w\);/;/'
 edit "way: the old proof after leaving" $way '/case WAY_WITHDRAW:$/,/break/s/way_core_forget\(w\);//'
+edit "way: staged by a hint that came later" $way 's/w->told_port = w->asked.hint_port;/w->told_port = w->wish.hint_port;/'
+edit "way: staged by a wish that came later" $way 's/w->seen.staged = w->asked.path;/w->seen.staged = w->wish.path;/'
 edit "watch: tests before a handshake" $watch 's/^\t       way_core_shaken\(w, v->now\) \&\& /\t       /'
 edit "watch: tests what may not begin" $watch 's/ \&\& way_core_may_test\(w, v\) \&\&$/ \&\&/'
 edit "watch: a restart in the dwell leaves no lifeline" $watch 's/\(way_core_may_start\(w, v\) \|\| !w->proved\);/way_core_may_start(w, v);/'

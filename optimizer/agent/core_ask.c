@@ -53,10 +53,11 @@ awaits_handshake(const struct core *c, struct mono now)
 static void
 fill(struct core *c, size_t i, enum way_act act)
 {
-	const struct way *w = &c->ways[i];
+	struct way *w = &c->ways[i];
 	bool relay = act == WAY_STAGE ? w->wish.path == WAY_BY_RELAY
 				      : w->seen.staged == WAY_BY_RELAY;
 
+	way_ask(w, act);
 	c->act = act;
 	c->asked = (struct core_ask){ .verb = verb_of(act),
 		.node = i,

@@ -284,6 +284,13 @@ way_next(struct way *w, const struct way_view *v)
 	return WAY_REST;
 }
 
+void
+way_ask(struct way *w, enum way_act act)
+{
+	if (act == WAY_STAGE)
+		w->asked = w->wish;
+}
+
 static void
 refused(struct way *w, enum way_act act, int rc, const char *text,
     const struct way_view *v)
@@ -345,10 +352,10 @@ way_done(struct way *w, enum way_act act, int rc, const char *text,
 	w->refused.text[0] = '\0';
 	switch (act) {
 	case WAY_STAGE:
-		w->seen.staged = w->wish.path;
-		w->seen.via = w->wish.via;
-		w->told = w->wish.hint;
-		w->told_port = w->wish.hint_port;
+		w->seen.staged = w->asked.path;
+		w->seen.via = w->asked.via;
+		w->told = w->asked.hint;
+		w->told_port = w->asked.hint_port;
 		w->staged_at = v->now;
 		w->why.text[0] = '\0';
 		w->proved = false;

@@ -128,6 +128,7 @@ struct way {
 	bool once;	 /* see struct core_opts */
 
 	struct way_wish wish;
+	struct way_wish asked; /* at the last WAY_STAGE: the wish may move on */
 	struct way_seen seen;
 	struct mono seen_at;
 
@@ -174,6 +175,8 @@ bool way_see(struct way *w, const struct way_seen *seen, struct mono now);
 /* Turn what time brings; call before way_next(). */
 void way_tick(struct way *w, const struct way_view *v);
 enum way_act way_next(struct way *w, const struct way_view *v);
+/* It is asked for: what is done then is this, whatever is wished meanwhile. */
+void way_ask(struct way *w, enum way_act act);
 /* What became of it: rc 0 or -errno and netd's words. */
 void way_done(struct way *w, enum way_act act, int rc, const char *text,
     const struct way_view *v);

@@ -48,6 +48,7 @@ static struct mono now;
 static struct way_wish wishes[4];
 static struct way_seen seen[4];
 static struct core_self node;
+static struct way_wish meanwhile; /* this, once netd is at its stage; or nothing */
 
 static void
 look(void)
@@ -75,6 +76,16 @@ begin(const char *from, const char *to, uint16_t port, uint16_t own_port)
 	if (port)
 		assert_int_equal(addr_parse("198.51.100.7", &wishes[peer].hint), 0);
 	look();
+	core_want(core, wishes, mono_add(now, 900 * NS_PER_S), now);
+}
+
+static void
+move_on(void)
+{
+	if (!meanwhile.promise_us && !meanwhile.hint_port)
+		return;
+	wishes[peer] = meanwhile;
+	meanwhile = (struct way_wish){ 0 };
 	core_want(core, wishes, mono_add(now, 900 * NS_PER_S), now);
 }
 
@@ -107,6 +118,7 @@ after(int64_t ns, bool *punched, bool *staged)
 			assert_int_equal(ask.hint_port, wishes[peer].hint_port);
 			*staged = true;
 			seen[peer].staged = WAY_BY_TUNNEL;
+			move_on();
 		}
 		core_told(core, 0, "", now);
 	}
@@ -168,6 +180,30 @@ a_name_is_followed_when_the_session_is_dead(void **unused)
 	after(0, &punched, &staged);
 	assert_true(staged);
 	*sin = literal;
+}
+
+/* Or another path is: what stands is what netd was asked for. */
+static void
+a_wish_that_moves_on_meanwhile_is_not_done_yet(void **unused)
+{
+	bool punched, staged;
+
+	(void)unused;
+	begin("nrt", "hkg", 51821, 51821);
+	after(0, &punched, &staged);
+	meanwhile = (struct way_wish){ .path = WAY_BY_TUNNEL,
+		.hint = wishes[peer].hint,
+		.hint_port = 51999 };
+	after(WAY_LEAD_NS, &punched, &staged);
+	assert_true(staged);
+	after(MS, &punched, &staged);
+	assert_true(punched);
+	after(WAY_LEAD_NS, &punched, &staged);
+	assert_true(staged);
+	begin("hkg", "nrt", 51821, 0);
+	meanwhile = (struct way_wish){ .promise_us = -1 };
+	after(0, &punched, &staged);
+	assert_int_equal(way_state(core_way(core, peer)), WAY_STAGED);
 }
 
 static void
@@ -455,6 +491,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_open_their_nat_and_one_starts),
 		cmocka_unit_test(a_name_is_followed_when_the_session_is_dead),
+		cmocka_unit_test(a_wish_that_moves_on_meanwhile_is_not_done_yet),
 		cmocka_unit_test(waiting_keeps_the_nat_open_until_the_handshake),
 		cmocka_unit_test(another_hint_is_punched_and_told_again),
 		cmocka_unit_test(nothing_is_punched_without_need),
