@@ -342,6 +342,8 @@ edit "watch: slow once is slow for ever" $watch '/^watch_rtt/,/^}/s/w->slow_sinc
 edit "watch: blames the path for what the hub lost" $watch 's/live_forgive\(&w->live\);/;/'
 edit "watch: an emergency becomes a wish at once" $watch 's/ \&\& mono_diff\(v->now, v->hub_back\) >= WAY_BACK_NS\)/)/'
 edit "watch: an emergency becomes a wish in its dwell" $watch 's/ \&\& v->now.ns >= w->hold_until.ns \&\&$/ \&\&/'
+edit "watch: what was not leased stays an emergency" $watch 's/if \(!w->seen.route \&\& !v->hub_silent\)/if (0)/'
+edit "way: an emergency that is over before its lease is none" $way 's/w->emergency = w->urgent;//'
 edit "watch: the standby is probed slowly though the hub misses" $watch 's/v->hub->misses > 0 \? WAY_FAST : WAY_SLOW/WAY_SLOW/'
 edit "watch: a path in use is probed slowly" $watch '/^way_pace/,/^}/s/return WAY_FAST;/return WAY_SLOW;/'
 edit "nat: both ends start" $nat '/^way_nat_waits/,/^}/s/!w->starts \|\| //; s/^\tif \(w->starts \&\& w->seen.staged/\tif (w->seen.staged/'

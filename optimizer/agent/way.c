@@ -289,6 +289,7 @@ way_ask(struct way *w, enum way_act act)
 {
 	if (act == WAY_STAGE)
 		w->asked = w->wish;
+	w->urgent = act == WAY_LEASE && w->emergency;
 }
 
 static void
@@ -328,6 +329,7 @@ static void
 leased(struct way *w, const struct way_view *v)
 {
 	if (!w->seen.route) {
+		w->emergency = w->urgent;
 		w->leased_at = v->now;
 		w->round_at = mono_add(v->now, way_core_round_ns(w));
 		/* Who waits has seen them already: one more, by what the lease carries.

@@ -137,7 +137,8 @@ struct way {
 	bool proved;   /* was verified once since it was staged */
 	bool verified; /* and nothing spoke against it since */
 	struct live live, accept;
-	bool emergency; /* leased because the hub was silent */
+	bool emergency; /* leased, or to be, because the hub was silent */
+	bool urgent;	/* that was so when the lease was asked for */
 	struct mono hold_until, retry_at, leave_at; /* not before */
 	int64_t retry_ns;
 	struct mono staged_at, leased_at, renewed_at, round_at;

@@ -165,6 +165,9 @@ way_tick(struct way *w, const struct way_view *v)
 	if (w->emergency && way_core_wished(w) && v->now.ns >= w->hold_until.ns &&
 	    !v->hub_silent && mono_diff(v->now, v->hub_back) >= WAY_BACK_NS)
 		w->emergency = false;
+	/* Marked when the hub was silent, but another's turn came first. */
+	if (!w->seen.route && !v->hub_silent)
+		w->emergency = false;
 }
 
 enum way_pace

@@ -338,6 +338,33 @@ what_was_done_is_believed_and_nothing_more(void **state)
 	assert_int_equal(w.rounds, 0);
 }
 
+/* It was to be leased, but another's turn came first, or the hub is back meanwhile. */
+static void
+an_emergency_is_what_was_leased_in_one(void **state)
+{
+	(void)state;
+	alone();
+	assert_int_equal(way_next(&w, &v), WAY_LEASE);
+	way_tick(&w, &v);
+	assert_true(w.emergency);
+	v.hub_silent = false;
+	way_tick(&w, &v);
+	assert_false(w.emergency);
+	alone();
+	assert_int_equal(way_next(&w, &v), WAY_LEASE);
+	way_ask(&w, WAY_LEASE);
+	v.hub_silent = false;
+	way_tick(&w, &v);
+	way_done(&w, WAY_LEASE, 0, "", &v);
+	assert_true(w.emergency);
+	verified();
+	assert_int_equal(way_next(&w, &v), WAY_LEASE);
+	way_ask(&w, WAY_LEASE);
+	v.hub_silent = true;
+	way_done(&w, WAY_LEASE, 0, "", &v);
+	assert_false(w.emergency);
+}
+
 static void
 probes_as_often_as_it_matters(void **state)
 {
@@ -376,6 +403,7 @@ main(void)
 		cmocka_unit_test(what_is_lost_beside_the_hub_has_one_cause),
 		cmocka_unit_test(refusals_wait),
 		cmocka_unit_test(what_was_done_is_believed_and_nothing_more),
+		cmocka_unit_test(an_emergency_is_what_was_leased_in_one),
 		cmocka_unit_test(probes_as_often_as_it_matters),
 	};
 
