@@ -16,7 +16,8 @@ netd='test_netd_policy test_netd test_netd_watch test_netd_kill test_netd_fail t
 	test_netd_machine test_netd_place test_netd_place_fail test_nl_names test_nl_place'
 agent='test_agent_way test_agent_watch test_agent_live test_agent_guard test_agent_follow
 	test_agent_nat test_agent_turn test_agent_dwell test_pair test_agent_once test_agent_core
-	test_agent_model test_agent_place test_agent_event test_agent_uplink test_agent_lifeline'
+	test_agent_model test_agent_place test_agent_event test_agent_uplink test_agent_lifeline
+	test_agent_work'
 publisher='test_stage'
 libs="$(pkg-config --libs libmnl libsodium jansson libcurl libmicrohttpd) -lev -lm"
 pattern=${1-} all=0
@@ -387,6 +388,8 @@ edit "dwell: damage is no dwell" $dwell 's/core_hold\(core, i, mono_add\(now, WA
 edit "dwell: is not written" $dwell 's/^\t\tchanged = true;/\t\tchanged = false;/'
 edit "dwell: is written at each look" $dwell 's/ \|\| mono_diff\(until, d->kept\[i\]\) < SLACK_NS\)/)/'
 edit "dwell: a full disk is not tried again" $dwell 's/d->said != 0 \&\& now.ns >= d->retry_at.ns/false/'
+work=optimizer/agent/work.c
+edit "work: what is learnt in the turn of a reload is lost" $work '/^adopt/,/^}/s/pass_events\(w\);//'
 edit "nat: both ends of a pair start" optimizer/agent/core_nat.c 's/w->starts = mesh_initiator.*/w->starts = true;/'
 edit "nat: the hub tells of a moving endpoint all the time" optimizer/agent/core_nat.c 's/if \(w->told.family \&\& mono_diff\(c->now, w->punched\) < TELL_NS\)/if (0)/'
 edit "nat: an endpoint is told but once" optimizer/agent/core_nat.c 's/if \(same \&\& !is_due_again\(w, c->now\)\)/if (same)/'

@@ -104,6 +104,9 @@ adopt(struct work *w, struct mesh *mesh, size_t self)
 	struct mesh *old = w->opts.mesh;
 	struct err err;
 
+	/* What the core has learnt in this turn goes with it. */
+	dwell_keep(&w->dwell, old, w->drive.core, clock_mono());
+	pass_events(w);
 	w->opts.mesh = mesh;
 	w->opts.self = self;
 	drive_mesh(&w->drive, mesh, self);
