@@ -390,6 +390,11 @@ edit "dwell: is written at each look" $dwell 's/ \|\| mono_diff\(until, d->kept\
 edit "dwell: a full disk is not tried again" $dwell 's/d->said != 0 \&\& now.ns >= d->retry_at.ns/false/'
 work=optimizer/agent/work.c
 edit "work: what is learnt in the turn of a reload is lost" $work '/^adopt/,/^}/s/pass_events\(w\);//'
+edit "work: another interface is taken" $work 's/strcmp\(old->interface, mesh->interface\) == 0/1/'
+edit "work: another direct interface is taken" $work 's/strcmp\(old->direct_interface, mesh->direct_interface\) == 0/1/'
+edit "work: a file that netd does not have is kept" $work 's/if \(!w->drive.stale\)/if (1)/'
+edit "work: a file that netd never has is kept" $work 's/w->reload = \+\+w->strange <= STRANGE_MAX;/w->reload = true;/'
+edit "work: starts over with a file that nobody can read" $work 's/w->strange = 0; .*//'
 edit "nat: both ends of a pair start" optimizer/agent/core_nat.c 's/w->starts = mesh_initiator.*/w->starts = true;/'
 edit "nat: the hub tells of a moving endpoint all the time" optimizer/agent/core_nat.c 's/if \(w->told.family \&\& mono_diff\(c->now, w->punched\) < TELL_NS\)/if (0)/'
 edit "nat: an endpoint is told but once" optimizer/agent/core_nat.c 's/if \(same \&\& !is_due_again\(w, c->now\)\)/if (same)/'

@@ -113,6 +113,7 @@ on_news(struct drive *d, int news, int rc, const char *text)
 		break;
 	case ASKER_SPURNED:
 		log_warnx("netd: %s", text[0] ? text : strerror(-rc));
+		d->stale |= rc == -ESTALE;
 		d->greet_at = mono_add(now, GREET_NS);
 		break;
 	case ASKER_SAW:

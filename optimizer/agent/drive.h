@@ -25,6 +25,7 @@ struct drive {
 	bool ready; /* netd has answered, so that this node is looked after */
 	bool adopt; /* set to have what operators changed given back */
 	bool adopting;
+	bool stale; /* netd has another mesh file; whoever reads it again clears this */
 	/* A name has another address: the wishes are to be handed in anew. */
 	void (*moved)(void *ctx);
 	void *ctx;

@@ -71,6 +71,7 @@ run(const struct options *o, struct err *err)
 	struct part part = { .punch_fd = -1, .word_fd = -1, .netd_fd = -1 };
 	struct loop_opts opts = { .work = { .mesh_path = o->mesh_path,
 				      .node = o->node,
+				      .own_collector = o->collector,
 				      .state_dir = o->state_dir,
 				      .part = &part },
 		.run_dir = o->run_dir,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "optimizer/agent/work.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,8 @@
 #include "optimizer/agent/event_log.h"
 #include "optimizer/agent/roster.h"
 
+#define STRANGE_MAX 5 /* a file that changes while it is read is no such case */
+
 struct work {
 	struct work_opts opts;
 	struct drive drive;
@@ -24,6 +27,7 @@ struct work {
 	struct mono fresh_until;
 	struct wall started;
 	bool reload;
+	unsigned strange; /* mesh files in a row that netd did not take */
 };
 
 /* --- what happened --- */
@@ -98,6 +102,36 @@ work_plan(struct work *w, const void *bytes, size_t len)
 
 /* --- another mesh file --- */
 
+/*
+ * Both halves have sockets and interfaces of the file they started with; what stands
+ * by another one nobody would guard.
+ */
+static int
+check_same(const struct mesh *old, const struct mesh *mesh, struct err *err)
+{
+	/* In place the direct interface is the hub's. */
+	if (strcmp(old->interface, mesh->interface) == 0 &&
+	    strcmp(old->direct_interface, mesh->direct_interface) == 0)
+		return 0;
+	return err_set(err, "Interface, DirectInterface or Switching is another now: "
+			    "meshopt panic, then restart meshopt-agent");
+}
+
+/* What is taken from the file at the start only. */
+static void
+say_restart(const struct work *w, const struct mesh *mesh, size_t self)
+{
+	const struct mesh *old = w->opts.mesh;
+
+	if (!w->opts.own_collector && strcmp(old->collector, mesh->collector) != 0)
+		log_warnx("reload: Collector is another now: restart meshopt-agent, "
+			  "which asks the old one until then");
+	if (old->nodes[w->opts.self].endpoint.host[0] &&
+	    !mesh->nodes[self].endpoint.host[0])
+		log_warnx("reload: this node has no Endpoint any more: restart "
+			  "meshopt-agent, which cannot open a NAT until then");
+}
+
 static void
 adopt(struct work *w, struct mesh *mesh, size_t self)
 {
@@ -129,11 +163,35 @@ reload(struct work *w)
 		return;
 	w->reload = false;
 	if (roster_load(w->opts.mesh_path, w->opts.node, &mesh, &self, &err) < 0) {
+		w->strange = 0; /* nobody could start with that either */
 		log_warnx("reload: %s; the old mesh stays in force", err.text);
 		return;
 	}
+	if (check_same(w->opts.mesh, mesh, &err) < 0) {
+		mesh_free(mesh);
+		log_warnx("reload: %s; the old mesh stays in force", err.text);
+		return;
+	}
+	say_restart(w, mesh, self);
 	adopt(w, mesh, self);
 	log_info("reload: %zu nodes", mesh->n_nodes);
+}
+
+/* netd has read another file than we have.  -EPIPE: and reads another one each time. */
+static int
+reconcile(struct work *w)
+{
+	if (w->drive.asker.greeted)
+		w->strange = 0;
+	if (!w->drive.stale)
+		return 0;
+	w->drive.stale = false;
+	w->reload = ++w->strange <= STRANGE_MAX;
+	if (w->reload)
+		return 0;
+	log_warnx("netd: has another mesh file, and to read it again does not help: "
+		  "starting over");
+	return -EPIPE;
 }
 
 void
@@ -153,17 +211,17 @@ work_adopt(struct work *w)
 int
 work_turn(struct work *w, struct mono *wake)
 {
-	int rc;
+	int rc = reconcile(w), driven;
 
 	reload(w);
 	see_age(w, clock_mono());
-	rc = drive_turn(&w->drive);
+	driven = drive_turn(&w->drive);
 	/* Withdraw first, all of them; the disk may take its time. */
 	if (!w->drive.asker.client.waiting)
 		dwell_keep(&w->dwell, w->opts.mesh, w->drive.core, clock_mono());
 	pass_events(w);
 	*wake = core_wake(w->drive.core);
-	return rc;
+	return rc < 0 ? rc : driven;
 }
 
 int

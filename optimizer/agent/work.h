@@ -16,6 +16,7 @@ struct work_opts {
 	struct mesh *mesh;
 	size_t self;
 	const char *mesh_path, *node; /* for the next reading of it */
+	bool own_collector;	      /* not the one of the mesh file */
 	const char *state_dir;
 	const struct part *part;
 	void (*kick)(void *ctx); /* there are events to bring to the collector */
@@ -29,7 +30,7 @@ void work_free(struct work *w);
 
 /*
  * Everything that can be done now; *wake is when to call again at the latest.  0, or
- * -EPIPE: netd is gone.
+ * -EPIPE: netd is gone, or has another mesh file for good.
  */
 int work_turn(struct work *w, struct mono *wake);
 

@@ -210,12 +210,98 @@ a_reload_loses_nothing_that_was_learnt(void **state)
 	free(body);
 }
 
+static const struct mesh *
+mesh(void)
+{
+	struct status_json status;
+
+	work_status(work, &status);
+	return status.mesh;
+}
+
+/* What this half and netd hold on to from their start. */
+static void
+what_cannot_be_exchanged_is_refused(void **state)
+{
+	static const char *const rows[] = { "Switching = in-place\n",
+		"Interface = wg7\n", "DirectInterface = wgd7\n" };
+
+	(void)state;
+	assert_int_equal(second(), 0);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		write_mesh("abc", rows[i], true);
+		work_reload(work);
+		assert_int_equal(second(), 0);
+		assert_int_equal(mesh()->n_nodes, 3);
+		assert_int_equal(greetings, 1);
+	}
+	write_mesh("abc", "Collector = http://10.9.0.1:80\n", false);
+	work_reload(work);
+	assert_int_equal(second(), 0);
+	assert_int_equal(mesh()->n_nodes, 4);
+	assert_int_equal(greetings, 2);
+	assert_int_equal(hello, netd_roster_hash(mesh()));
+}
+
+/* netd was a moment later, and the file another one by then. */
+static void
+the_file_that_netd_has_is_read(void **state)
+{
+	(void)state;
+	hello_rc = -ESTALE;
+	assert_int_equal(second(), 0);
+	write_mesh("abc", "", true);
+	assert_int_equal(second(), 0);
+	assert_int_equal(mesh()->n_nodes, 4);
+	hello_rc = 0;
+	assert_int_equal(second(), 0);
+	assert_int_equal(hello, netd_roster_hash(mesh()));
+	assert_true(work_is_ready(work));
+	/* A greeting that is refused for anything else is no reason to read it. */
+	hello_rc = -EIO;
+	work_reload(work);
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(second(), 0);
+}
+
+/* Blind, and nothing is guarded: to be started anew is better. */
+static void
+another_file_for_good_is_the_end(void **state)
+{
+	int rc = 0;
+
+	(void)state;
+	hello_rc = -ESTALE;
+	for (int i = 0; i < 10 && rc == 0; i++)
+		rc = second();
+	assert_int_equal(rc, -EPIPE);
+	assert_int_equal(greetings, 6);
+}
+
+/* But not with a file that nobody could start with. */
+static void
+a_file_that_cannot_be_read_is_waited_for(void **state)
+{
+	(void)state;
+	assert_int_equal(truncate(path, 0), 0);
+	hello_rc = -ESTALE;
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(second(), 0);
+	hello_rc = 0;
+	assert_int_equal(second(), 0);
+	assert_true(work_is_ready(work));
+}
+
 int
 main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(a_reload_loses_nothing_that_was_learnt),
+		TEST(what_cannot_be_exchanged_is_refused),
+		TEST(the_file_that_netd_has_is_read),
+		TEST(another_file_for_good_is_the_end),
+		TEST(a_file_that_cannot_be_read_is_waited_for),
 	};
 
 	log_init("test_agent_work", false);
