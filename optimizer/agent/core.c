@@ -19,9 +19,11 @@ core_new(const struct core_opts *opts, struct mono now)
 	c->n = mesh->n_nodes;
 	c->ways = mem_array(c->n, sizeof(*c->ways));
 	for (size_t i = 0; i < c->n; i++) {
+		const struct mesh_pair *pin = mesh_pair(mesh, opts->self, i);
 		struct way *w = &c->ways[i];
 
 		way_init(w);
+		w->pinned = pin && pin->pin == MESH_PIN_DIRECT;
 		w->name = mesh->nodes[i].name;
 		wgkey_short(&mesh->nodes[i].key, w->key);
 		w->full_bytes = opts->full_bytes;
@@ -217,7 +219,9 @@ announce(struct core *c, size_t i, enum way_act act, bool was_leased, const char
 	else if (act == WAY_COMMIT)
 		tell(c, CORE_DIRECT, i, "permanent after three good rounds");
 	else if (act == WAY_LEASE && !was_leased && w->emergency)
-		tell(c, CORE_DIRECT, i, "the hub does not answer");
+		tell(c, CORE_DIRECT, i,
+		    c->hub_silent ? "the hub does not answer"
+				  : "it does not answer by the hub");
 	else if (act == WAY_WITHDRAW)
 		tell(c, CORE_DEMOTED, i, why);
 }

@@ -17,6 +17,7 @@
 
 #define CORE_BEAT_NS	  (200 * NS_PER_MS)
 #define CORE_SLOW	  5		    /* beats to a second */
+#define CORE_RARE	  50		    /* and to ten */
 #define CORE_LOOK_NS	  (5 * NS_PER_S)    /* between two looks at the kernel */
 #define CORE_LOOK_SOON_NS (250 * NS_PER_MS) /* while a handshake is awaited */
 #define CORE_EVENTS_MAX	  256		    /* then the oldest goes */
@@ -46,7 +47,7 @@ enum core_probe_kind {
 	CORE_SMALL,
 	CORE_FULL,
 	CORE_ACCEPT, /* by the tunnel to its overlay address: does it take that? */
-	CORE_FAR,    /* by the hub: which way does it answer? */
+	CORE_FAR,    /* by the hub: which way does it answer, and how soon? */
 	CORE_KINDS
 };
 

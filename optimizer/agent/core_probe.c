@@ -19,7 +19,8 @@ core_full_bytes(struct core *c, size_t payload)
 static bool
 beats(const struct core *c, enum way_pace pace)
 {
-	return pace == WAY_FAST || (pace == WAY_SLOW && c->beat % CORE_SLOW == 0);
+	return pace == WAY_FAST || (pace == WAY_SLOW && c->beat % CORE_SLOW == 0) ||
+	       (pace == WAY_RARE && c->beat % CORE_RARE == 0);
 }
 
 /* Any tunnel that could take over, or that the hub may have to take over from? */
@@ -70,7 +71,7 @@ is_due(const struct core *c, size_t i, enum core_probe_kind kind, struct mono no
 	if (kind == CORE_ACCEPT)
 		return way_asks_acceptance(w, &v);
 	if (kind == CORE_FAR)
-		return way_asks_far(w, &v) && beats(c, WAY_SLOW);
+		return beats(c, way_hub_pace(w, &v));
 	return beats(c, way_pace(w, &v));
 }
 
@@ -137,7 +138,9 @@ core_sent(struct core *c, const struct core_probe *probe, int rc, uint64_t seq,
 		pair_sent(&w->test, probe->kind == CORE_FULL ? PAIR_FULL : PAIR_SMALL,
 		    rc, now);
 		break;
-	case CORE_FAR: /* an answer counts, and none does not */
+	case CORE_FAR:
+		live_sent(&w->hub.live, rc < 0 ? UNSENT_SEQ : seq, now);
+		break;
 	case CORE_KINDS:
 		break;
 	}
@@ -168,7 +171,8 @@ core_answer(struct core *c, uint32_t slot, uint64_t seq, int64_t rtt_us, bool by
 		live_answered(&w->accept, seq, rtt_us);
 		break;
 	case CORE_FAR:
-		way_far(w, by_hub, c->now);
+		live_answered(&w->hub.live, seq, rtt_us);
+		way_far(w, by_hub, rtt_us, c->now);
 		break;
 	case CORE_SMALL:
 	case CORE_FULL:

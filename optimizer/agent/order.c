@@ -231,6 +231,16 @@ order_fini(struct order *order)
 	*order = (struct order){ 0 };
 }
 
+/* By its tunnels to the relay, which one of this node's is. */
+static void
+note_relay(const struct order_pair *p, size_t self, struct way_wish *wishes)
+{
+	if (p->a == self || p->b == self)
+		wishes[p->via].leg = true;
+	if (p->via == self)
+		wishes[p->a].leg = wishes[p->b].leg = true;
+}
+
 void
 order_wishes(const struct order *order, size_t self, size_t n_nodes,
     struct way_wish *wishes)
@@ -241,6 +251,8 @@ order_wishes(const struct order *order, size_t self, size_t n_nodes,
 		const struct order_pair *p = &order->pair[i];
 		struct way_wish *w;
 
+		if (p->path == WAY_BY_RELAY)
+			note_relay(p, self, wishes);
 		if (p->a != self && p->b != self)
 			continue;
 		w = &wishes[p->a == self ? p->b : p->a];

@@ -13,6 +13,8 @@ way_init(struct way *w)
 {
 	live_init(&w->live, false);
 	live_init(&w->accept, false);
+	w->hub.rtt_us = LIVE_UNKNOWN;
+	live_init(&w->hub.live, true);
 	w->wish = (struct way_wish){ .promise_us = -1, .hub_us = -1 };
 	w->seen = (struct way_seen){ .handshake_age_ns = -1 };
 	w->retry_ns = WAY_RETRY_NS;
@@ -92,6 +94,7 @@ way_see(struct way *w, const struct way_seen *seen, struct mono now)
 		live_restart(&w->live, LIVE_UNKNOWN);
 	} else if (!seen->route) {
 		way_core_forget(w);
+		way_hub_restart(w);
 		w->emergency = false;
 		w->retry_at = mono_add(now, WAY_RETRY_NS);
 		(void)err_set(&w->why, "%s: %s", w->name,
@@ -134,7 +137,7 @@ is_worse(struct way *w, const struct way_view *v)
 		return err_set(&w->why,
 			   "%s: %.1f ms for 5 minutes, more than 1.1 x the hub's %.1f",
 			   w->name, (double)w->live.rtt_us / 1000,
-			   (double)w->wish.hub_us / 1000) < 0;
+			   (double)way_hub_us(w) / 1000) < 0;
 	/* A round of a lease that failed: test_failed() has said why. */
 	return w->seen.route == WAY_LEASE_ROUTE && !w->emergency && !w->verified &&
 	       !w->testing && w->why.text[0];
@@ -166,7 +169,7 @@ must_leave(struct way *w, const struct way_view *v)
 	}
 	if (w->emergency)
 		return (!way_core_wished(w) || v->now.ns < w->hold_until.ns) &&
-		       mono_diff(v->now, v->hub_back) >= WAY_BACK_NS &&
+		       way_hub_back(w, v) &&
 		       err_set(&w->why, "%s: the hub answers again", w->name) < 0;
 	return !way_core_wished(w) && v->fresh && !v->frozen && may_part(w, v) &&
 	       err_set(&w->why, "%s: by the plan", w->name) < 0;
@@ -202,27 +205,14 @@ next_routed(struct way *w, const struct way_view *v)
 
 /* The hub is silent: what has proved itself and answers right now may carry. */
 static enum way_act
-next_without_hub(struct way *w, const struct way_view *v)
+next_without_hub(struct way *w, const struct way_view *v, const struct live *silent)
 {
 	if (w->seen.staged == WAY_BY_HUB || !w->proved || w->live.good < LIVE_MISSES ||
-	    !live_answers_since(&w->live, v->hub->first_miss) ||
+	    !live_answers_since(&w->live, silent->first_miss) ||
 	    v->now.ns < w->renewed_at.ns)
 		return WAY_REST;
 	w->emergency = true;
 	return WAY_LEASE;
-}
-
-/*
- * The far end has left this path, too: its answers come by the hub.  Until then its
- * packets need what is staged here, and if it is silent nobody knows.  Nor does it
- * test the tunnel, about to come back by a plan that we have not seen.
- */
-static bool
-far_has_left(const struct way *w, const struct way_view *v)
-{
-	return w->far_since.ns && mono_diff(v->now, w->far_since) >= WAY_FAR_NS &&
-	       mono_diff(v->now, w->quiet_since) >= WAY_QUIET_NS &&
-	       mono_diff(v->now, w->far_at) <= WAY_FAR_NS / 2;
 }
 
 /* Staged, not routed, not wished: make room, when the far end has stopped using it. */
@@ -235,11 +225,11 @@ next_idle(const struct way *w, const struct way_view *v)
 	if (v->now.ns < w->retry_at.ns || !w->idle_since.ns || v->frozen)
 		return WAY_REST;
 	if (moves)
-		return far_has_left(w, v) &&
+		return way_hub_left(w, v) &&
 			       (w->wish.path != WAY_BY_RELAY || v->relay_ready)
 			   ? WAY_STAGE
 			   : WAY_REST;
-	return !w->once && idle_ns >= WAY_RETIRE_NS && far_has_left(w, v) ? WAY_UNSTAGE
+	return !w->once && idle_ns >= WAY_RETIRE_NS && way_hub_left(w, v) ? WAY_UNSTAGE
 									  : WAY_REST;
 }
 
@@ -264,7 +254,9 @@ way_next(struct way *w, const struct way_view *v)
 	if (w->seen.route)
 		return next_routed(w, v);
 	if (v->hub_silent)
-		return next_without_hub(w, v);
+		return next_without_hub(w, v, v->hub);
+	if (way_hub_lost(w) && next_without_hub(w, v, &w->hub.live) == WAY_LEASE)
+		return WAY_LEASE;
 	if (w->seen.staged != WAY_BY_HUB && !way_core_wished(w))
 		return next_idle(w, v);
 	if (w->wish.path == WAY_BY_HUB || !way_core_may_start(w, v))
@@ -277,7 +269,7 @@ way_next(struct way *w, const struct way_view *v)
 		return WAY_STAGE;
 	if (w->in_place)
 		return way_place_moves(w, v) ? WAY_LEASE : WAY_REST;
-	if (w->verified && is_well(w) && v->hub->misses == 0 &&
+	if (w->verified && is_well(w) && v->hub->misses == 0 && way_hub_allows(w, v) &&
 	    (!w->by_overlay || w->wish.path == WAY_BY_RELAY ||
 		w->accept.good >= WAY_ACCEPTS))
 		return WAY_LEASE;
@@ -377,6 +369,7 @@ way_done(struct way *w, enum way_act act, int rc, const char *text,
 		w->emergency = false;
 		w->slow_since.ns = 0;
 		way_core_forget(w);
+		way_hub_restart(w);
 		w->far_since.ns = 0;
 		break;
 	case WAY_UNSTAGE:

@@ -47,6 +47,8 @@
 #define WAY_QUIET_NS	  (20 * NS_PER_S)  /* and sends nothing by its tunnel ... */
 #define WAY_QUIET_BYTES	  512		   /* ... but what keeps it alive */
 #define WAY_ACCEPTS	  3		   /* answers by its overlay address */
+#define WAY_HUB_ANSWERS	  3		   /* and by the hub, for its RTT */
+#define WAY_NEAR_US	  1000		   /* of the hub's RTT: everything is near */
 #define WAY_HANDSHAKE_NS  (180 * NS_PER_S) /* REJECT_AFTER_TIME of WireGuard */
 
 /*
@@ -87,6 +89,7 @@ struct way_wish {
 	struct addr hint;	    /* of a node without an endpoint; family 0 = none */
 	uint16_t hint_port;
 	uint16_t own_port; /* where this node itself is seen; 0 = unknown */
+	bool leg;	   /* of relay paths: it is there for others, too */
 	bool leave;	   /* not spoken of: it stays as it is, unwatched */
 };
 
@@ -115,6 +118,17 @@ struct way_view {
 	bool relay_ready; /* this way's wish: the tunnel to its relay is permanent */
 };
 
+/* What the far end answers by the hub: see way_hub.c. */
+struct way_hub {
+	struct live live;
+	int64_t rtt_us;	     /* of the pair by the hub, or LIVE_UNKNOWN */
+	int64_t skew_us;     /* what answers by the tunnel make too little of it ... */
+	unsigned settled;    /* ... by so many of them */
+	unsigned n;	     /* answers since the tests were passed, ... */
+	struct mono since;   /* ... which was then */
+	struct mono lost_at; /* 0 = never */
+};
+
 struct way {
 	const char *name, *listener; /* borrowed; the end whose UDP port must be open */
 	char key[WGKEY_SHORT_MAX];   /* of the far end, by the mesh file */
@@ -125,6 +139,7 @@ struct way {
 	bool named;	 /* the far end's is a DNS name: the hint is what it says now */
 	bool in_place;	 /* the tunnel takes the prefixes from the hub */
 	bool by_overlay; /* the far end can be asked by its overlay address (IPv4) */
+	bool pinned;	 /* by the mesh file, to its tunnel */
 	bool once;	 /* see struct core_opts */
 
 	struct way_wish wish;
@@ -137,6 +152,7 @@ struct way {
 	bool proved;   /* was verified once since it was staged */
 	bool verified; /* and nothing spoke against it since */
 	struct live live, accept;
+	struct way_hub hub;
 	bool emergency; /* leased, or to be, because the hub was silent */
 	bool urgent;	/* that was so when the lease was asked for */
 	struct mono hold_until, retry_at, leave_at; /* not before */
@@ -183,12 +199,32 @@ void way_done(struct way *w, enum way_act act, int rc, const char *text,
     const struct way_view *v);
 
 /* Which probes: of liveness every beat, every fifth, or none; of acceptance. */
-enum way_pace { WAY_SILENT, WAY_SLOW, WAY_FAST };
+enum way_pace { WAY_SILENT, WAY_RARE, WAY_SLOW, WAY_FAST };
 enum way_pace way_pace(const struct way *w, const struct way_view *v);
+bool way_asks_acceptance(const struct way *w, const struct way_view *v);
+
+/* --- way_hub.c --- */
+
 /* Is it to be asked by the hub, which way it answers? */
 bool way_asks_far(const struct way *w, const struct way_view *v);
-void way_far(struct way *w, bool by_hub, struct mono now);
-bool way_asks_acceptance(const struct way *w, const struct way_view *v);
+/* How often it is asked there, for that or for the hub's RTT. */
+enum way_pace way_hub_pace(const struct way *w, const struct way_view *v);
+/* It has answered; rtt_us < 0: its time was spoilt. */
+void way_far(struct way *w, bool by_hub, int64_t rtt_us, struct mono now);
+/* The far end sends by the hub, and nothing by this path. */
+bool way_hub_left(const struct way *w, const struct way_view *v);
+/* The smaller of what was measured and what the plan says; negative = unknown. */
+int64_t way_hub_us(const struct way *w);
+/* A tunnel that is faster than the hub, by what was measured if that can be. */
+bool way_hub_allows(const struct way *w, const struct way_view *v);
+/* From now on it is measured anew; or nothing was lost of it yet. */
+void way_hub_begin(struct way *w, struct mono now);
+void way_hub_restart(struct way *w);
+/* The far end answered by the hub, and does no longer. */
+bool way_hub_lost(const struct way *w);
+/* Nothing was lost by the hub for long enough to go back to it. */
+bool way_hub_back(const struct way *w, const struct way_view *v);
+void way_hub_tick(struct way *w, const struct way_view *v);
 
 /* --- way_nat.c --- */
 

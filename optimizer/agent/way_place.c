@@ -28,7 +28,7 @@ ready(const struct way *w, const struct way_view *v)
 	return !w->seen.route && w->wish.path == WAY_BY_TUNNEL && way_core_wished(w) &&
 	       w->verified && way_core_may_start(w, v) && !v->hub_silent &&
 	       v->hub->misses == 0 && v->hub->good > 0 && w->live.misses == 0 &&
-	       w->live.good > 0;
+	       w->live.good > 0 && way_hub_allows(w, v);
 }
 
 enum way_word

@@ -5,8 +5,6 @@
  */
 #include "optimizer/agent/way_core.h"
 
-#define SLOW_MIN_US 1000 /* of the hub's RTT; below that everything is near */
-
 static void
 begin_test(struct way *w, const struct way_view *v)
 {
@@ -57,6 +55,7 @@ end_test(struct way *w, const struct way_view *v)
 		w->retry_ns = way_core_first_retry(w);
 		if (!w->seen.route) {
 			live_restart(&w->accept, LIVE_UNKNOWN);
+			way_hub_begin(w, v->now);
 			w->why.text[0] = '\0';
 		}
 	} else if (w->test.phase == PAIR_FAILED) {
@@ -81,8 +80,8 @@ wants_test(const struct way *w, const struct way_view *v)
 static void
 watch_rtt(struct way *w, const struct way_view *v)
 {
-	int64_t limit = w->wish.hub_us * WAY_SLOW_PERCENT / 100;
-	bool slow = w->wish.hub_us > SLOW_MIN_US && w->live.rtt_us > limit;
+	int64_t hub_us = way_hub_us(w), limit = hub_us * WAY_SLOW_PERCENT / 100;
+	bool slow = hub_us > WAY_NEAR_US && w->live.rtt_us > limit;
 
 	if (!slow)
 		w->slow_since.ns = 0;
@@ -160,13 +159,14 @@ way_tick(struct way *w, const struct way_view *v)
 	watch_rtt(w, v);
 	watch_idle(w, v);
 	watch_acceptance(w, v);
+	way_hub_tick(w, v);
 	watch_handshake(w, v);
 	/* The plan wants it, so it need not go back. */
 	if (w->emergency && way_core_wished(w) && v->now.ns >= w->hold_until.ns &&
-	    !v->hub_silent && mono_diff(v->now, v->hub_back) >= WAY_BACK_NS)
+	    !v->hub_silent && way_hub_back(w, v))
 		w->emergency = false;
 	/* Marked when the hub was silent, but another's turn came first. */
-	if (!w->seen.route && !v->hub_silent)
+	if (!w->seen.route && !v->hub_silent && !way_hub_lost(w))
 		w->emergency = false;
 }
 
@@ -185,25 +185,6 @@ way_pace(const struct way *w, const struct way_view *v)
 		mono_diff(v->now, w->idle_since) >= WAY_RETIRE_NS))
 		return WAY_SILENT;
 	return v->hub->misses > 0 ? WAY_FAST : WAY_SLOW;
-}
-
-bool
-way_asks_far(const struct way *w, const struct way_view *v)
-{
-	(void)v;
-	if (w->wish.leave)
-		return false;
-	return (w->idle_since.ns && !w->seen.route) || (w->part_since.ns && !w->starts);
-}
-
-void
-way_far(struct way *w, bool by_hub, struct mono now)
-{
-	w->far_at = now;
-	if (!by_hub)
-		w->far_since.ns = 0;
-	else if (w->far_since.ns == 0)
-		w->far_since = now;
 }
 
 bool
@@ -228,6 +209,7 @@ way_wake(const struct way *w)
 	struct mono t = live_deadline(&w->live);
 
 	earlier(&t, live_deadline(&w->accept));
+	earlier(&t, live_deadline(&w->hub.live));
 	if (w->testing)
 		earlier(&t, pair_wake(&w->test));
 	return t;

@@ -287,8 +287,8 @@ echo_us(struct fleet *f, size_t a, const struct core_probe *p)
 	if (p->kind == CORE_FULL && f->eats_full)
 		return -1;
 	if (p->kind == CORE_FAR)
-		ok = leg(f, a, 0, &there) && leg(f, 0, b, &there) &&
-		     fleet_arrives(f, b, a, &back);
+		ok = !f->mute_by_hub[b] && leg(f, a, 0, &there) &&
+		     leg(f, 0, b, &there) && fleet_arrives(f, b, a, &back);
 	else if (b == 0)
 		ok = leg(f, a, 0, &there) && leg(f, 0, a, &back);
 	else if (p->link_local)

@@ -67,6 +67,7 @@ struct fleet {
 	struct fleet_node node[FLEET_MAX];
 	bool cut[FLEET_MAX][FLEET_MAX]; /* one way; [i][hub] and [hub][i] too */
 	bool deaf[FLEET_MAX];		/* takes no overlay packets by its tunnels */
+	bool mute_by_hub[FLEET_MAX];	/* answers no echo that comes by the hub */
 	bool eats_full;
 	unsigned drops_permille; /* of the echoes in tunnels */
 	uint64_t dice;		 /* not 0 */

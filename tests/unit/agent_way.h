@@ -92,6 +92,8 @@ verified(void)
 	w.live.good = 9;
 	w.live.answer_sent = ago(100 * MS);
 	w.accept.good = 3;
+	w.hub.n = 3;
+	w.hub.rtt_us = 492000;
 }
 
 /* Three good rounds in a minute, and renewed just now. */
@@ -145,6 +147,18 @@ alone(void)
 	hub.misses = 3;
 	hub.first_miss = ago(600 * MS);
 	v.hub_silent = true;
+	w.live.answer_sent = ago(400 * MS);
+}
+
+/* The hub answers, but by it the far end does no longer; the tunnel does. */
+static inline void
+cut_off(void)
+{
+	verified();
+	want(WAY_BY_HUB);
+	w.hub.live.misses = 3;
+	w.hub.live.first_miss = ago(600 * MS);
+	w.hub.live.answer_sent = ago(1600 * MS);
 	w.live.answer_sent = ago(400 * MS);
 }
 

@@ -9,6 +9,7 @@
  * links: optimizer/agent/way_place.c optimizer/agent/core_word.c optimizer/agent/live.c
  * links: optimizer/apply/pair.c tests/fakes/fleet.c
  * links: optimizer/agent/core_ask.c
+ * links: optimizer/agent/way_hub.c
  */
 #include "tests/unit/agent_rig.h"
 

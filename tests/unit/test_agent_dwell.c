@@ -9,6 +9,7 @@
  * links: optimizer/agent/way_nat.c optimizer/agent/way_watch.c optimizer/agent/live.c
  * links: optimizer/apply/pair.c
  * links: optimizer/agent/core_ask.c
+ * links: optimizer/agent/way_hub.c
  */
 #include "optimizer/agent/dwell.h"
 

@@ -402,6 +402,15 @@ wishes_are_this_nodes(void **state)
 	assert_int_equal(wishes[2].via, 1);
 	for (size_t i = 3; i < 7; i++)
 		assert_int_equal(wishes[i].path, WAY_BY_HUB);
+	/* Its tunnel to the relay is a leg of that, and so are the relay's of both. */
+	for (size_t i = 0; i < 7; i++)
+		assert_int_equal(wishes[i].leg, i == 1);
+	order_wishes(&order, 1, 7, wishes);
+	for (size_t i = 0; i < 7; i++)
+		assert_int_equal(wishes[i].leg, i == 2 || i == 4);
+	order_wishes(&order, 3, 7, wishes);
+	for (size_t i = 0; i < 7; i++)
+		assert_false(wishes[i].leg);
 	order_fini(&order);
 	mesh_free(mesh);
 }

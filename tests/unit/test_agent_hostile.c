@@ -27,6 +27,7 @@
  * links: optimizer/apply/state.c
  * links: optimizer/apply/preflight.c tests/fakes/kernel.c tests/fakes/kernel_change.c
  * links: optimizer/agent/core_ask.c
+ * links: optimizer/agent/way_hub.c
  */
 #include <fcntl.h>
 #include <setjmp.h>

@@ -8,6 +8,7 @@
  * links: optimizer/agent/way_place.c optimizer/agent/core_word.c optimizer/agent/live.c
  * links: optimizer/apply/pair.c
  * links: optimizer/agent/core_ask.c
+ * links: optimizer/agent/way_hub.c
  */
 #include <errno.h>
 #include <setjmp.h>

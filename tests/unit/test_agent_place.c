@@ -12,6 +12,7 @@
  * links: optimizer/agent/word.c
  * links: optimizer/apply/pair.c tests/fakes/fleet.c
  * links: optimizer/agent/core_ask.c
+ * links: optimizer/agent/way_hub.c
  */
 #include "tests/unit/agent_rig.h"
 

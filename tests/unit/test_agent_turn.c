@@ -8,6 +8,7 @@
  * links: optimizer/agent/way_place.c
  * links: optimizer/agent/live.c optimizer/apply/pair.c
  * links: optimizer/agent/core_ask.c
+ * links: optimizer/agent/way_hub.c
  */
 #include "optimizer/agent/core.h"
 
@@ -227,6 +228,8 @@ probes_take_the_way_that_they_prove(void **state)
 		{ DEAD, CORE_LIVE, true, true },
 		{ NEW, CORE_LIVE, true, true },
 		{ NEW, CORE_ACCEPT, false, true },
+		{ DEAD, CORE_FAR, false, false },
+		{ NEW, CORE_FAR, false, false },
 		{ NEW, CORE_SMALL, true, true },
 		{ NEW, CORE_FULL, true, true },
 		{ FAR, CORE_LIVE, true, true },
@@ -248,10 +251,10 @@ probes_take_the_way_that_they_prove(void **state)
 		while (core_probe(core, &p, now)) {
 			size_t k = 0;
 
-			while (
-			    k < 8 && (rows[k].node != p.node || rows[k].kind != p.kind))
+			while (k < 10 &&
+			       (rows[k].node != p.node || rows[k].kind != p.kind))
 				k++;
-			assert_true(k < 8);
+			assert_true(k < 10);
 			assert_int_equal(p.link_local, rows[k].link_local);
 			assert_int_equal(p.pinned, rows[k].pinned);
 			found[p.node][p.kind] = true;
@@ -260,7 +263,7 @@ probes_take_the_way_that_they_prove(void **state)
 				core_answer(core, p.slot, seq, 20000, true);
 		}
 	}
-	for (size_t k = 0; k < 8; k++) {
+	for (size_t k = 0; k < 10; k++) {
 		if (!found[rows[k].node][rows[k].kind])
 			fail_msg("row %zu: not sent", k);
 	}

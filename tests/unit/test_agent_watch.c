@@ -6,6 +6,7 @@
  * links: optimizer/agent/way.c optimizer/agent/way_nat.c optimizer/agent/way_watch.c
  * links: optimizer/agent/way_place.c
  * links: optimizer/agent/live.c optimizer/apply/pair.c
+ * links: optimizer/agent/way_hub.c
  */
 #include "tests/unit/agent_way.h"
 
@@ -233,6 +234,83 @@ longer_than_the_hub_for_five_minutes(void **state)
 	assert_int_equal(mono_diff(v.now, w.slow_since), 7 * S);
 }
 
+/* By the smaller of two figures: the plan's is the collector's word. */
+static void
+the_hub_is_what_it_was_measured_to_be(void **state)
+{
+	static const struct {
+		int64_t plan_us, measured_us, us;
+	} rows[] = { { 492000, 100000, 100000 }, { 90000, 100000, 90000 },
+		{ 90000, -1, 90000 }, { -1, 100000, 100000 }, { -1, -1, -1 } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		direct();
+		w.wish.hub_us = rows[i].plan_us;
+		w.hub.rtt_us = rows[i].measured_us;
+		assert_int_equal(way_hub_us(&w), rows[i].us);
+		w.live.rtt_us = 10000000;
+		way_tick(&w, &v);
+		assert_int_equal(w.slow_since.ns != 0, rows[i].us > 0);
+	}
+}
+
+/* 20 ms to the far end by the hub and 80 back; the tunnel takes 60. */
+static void
+legs_of_different_length_are_allowed_for(void **state)
+{
+	(void)state;
+	verified();
+	way_hub_begin(&w, v.now);
+	w.live.rtt_us = 60000;
+	for (int i = 0; i < 3; i++)
+		way_far(&w, true, 100000, v.now);
+	assert_int_equal(w.hub.rtt_us, 100000);
+	/* The answers now come by the tunnel, and the hub is as it was ... */
+	for (int i = 0; i < 30; i++)
+		way_far(&w, false, 50000, v.now);
+	assert_in_range(w.hub.rtt_us, 99900, 100100);
+	/* ... and then 10 ms slower, all of it on the way there. */
+	for (int i = 0; i < 60; i++)
+		way_far(&w, false, 55000, v.now);
+	assert_in_range(w.hub.rtt_us, 109900, 110100);
+	/* A time that was spoilt, and one that makes no sense, teach nothing. */
+	way_far(&w, true, -1, v.now);
+	way_far(&w, false, 20000, v.now);
+	assert_in_range(w.hub.rtt_us, 109900, 110100);
+	/* By the hub again it is simply so; and what is begun anew is measured anew. */
+	way_hub_begin(&w, v.now);
+	way_far(&w, true, 70000, v.now);
+	assert_int_equal(w.hub.rtt_us, 70000);
+	assert_int_equal(w.hub.skew_us, 0);
+}
+
+#define ASKS(state, change, pace)                                           \
+	do {                                                                \
+		state();                                                    \
+		change;                                                     \
+		if (way_hub_pace(&w, &v) != (pace))                         \
+			fail_msg("%s: %s: not %s", #state, #change, #pace); \
+	} while (0)
+
+static void
+asks_by_the_hub_as_often_as_it_matters(void **state)
+{
+	(void)state;
+	ASKS(at_hub, NOTHING, WAY_SILENT);
+	ASKS(staged, NOTHING, WAY_SILENT);
+	ASKS(verified, (w.hub.n = 2, w.hub.since = ago(14 * S)), WAY_FAST);
+	ASKS(verified, (w.hub.n = 2, w.hub.since = ago(15 * S)), WAY_SLOW);
+	ASKS(verified, (w.hub.n = 2, w.hub.since = v.now, w.pinned = true), WAY_SLOW);
+	ASKS(verified, NOTHING, WAY_SLOW);
+	ASKS(verified, w.hub.live.misses = 1, WAY_FAST);
+	ASKS(idle, w.wish.leave = true, WAY_SILENT);
+	ASKS(idle, NOTHING, WAY_SLOW);
+	ASKS(direct, NOTHING, WAY_RARE);
+	ASKS(direct, w.in_place = true, WAY_SILENT);
+	ASKS(saved, NOTHING, WAY_SLOW);
+}
+
 static void
 what_is_lost_beside_the_hub_has_one_cause(void **state)
 {
@@ -400,6 +478,9 @@ main(void)
 		cmocka_unit_test(a_round_that_fails_ends_the_lease),
 		cmocka_unit_test(a_deaf_far_end_is_not_used),
 		cmocka_unit_test(longer_than_the_hub_for_five_minutes),
+		cmocka_unit_test(the_hub_is_what_it_was_measured_to_be),
+		cmocka_unit_test(legs_of_different_length_are_allowed_for),
+		cmocka_unit_test(asks_by_the_hub_as_often_as_it_matters),
 		cmocka_unit_test(what_is_lost_beside_the_hub_has_one_cause),
 		cmocka_unit_test(refusals_wait),
 		cmocka_unit_test(what_was_done_is_believed_and_nothing_more),

@@ -6,6 +6,7 @@
  * links: optimizer/agent/way.c optimizer/agent/way_nat.c optimizer/agent/way_watch.c
  * links: optimizer/agent/way_place.c
  * links: optimizer/agent/live.c optimizer/apply/pair.c
+ * links: optimizer/agent/way_hub.c
  */
 #include "tests/unit/agent_way.h"
 
@@ -65,6 +66,20 @@ leases_only_what_has_proved_itself(void **state)
 	NEXT(verified, hub.misses = 1, WAY_REST);
 	NEXT(verified, w.accept.good = 2, WAY_REST);
 	NEXT(verified, (w.accept.good = 0, w.by_overlay = false), WAY_LEASE);
+	/* The hub is measured, unless that cannot be, and the tunnel is faster. */
+	NEXT(verified, (w.hub.n = 2, w.hub.since = ago(14 * S)), WAY_REST);
+	NEXT(verified, (w.hub.n = 2, w.hub.since = ago(15 * S)), WAY_LEASE);
+	NEXT(verified, w.live.rtt_us = 491999, WAY_LEASE);
+	NEXT(verified, w.live.rtt_us = 492000, WAY_REST);
+	NEXT(verified, (w.live.rtt_us = 541000, w.wish.leg = true), WAY_LEASE);
+	NEXT(verified, (w.live.rtt_us = 542000, w.wish.leg = true), WAY_REST);
+	NEXT(verified, (w.live.rtt_us = 493000, w.pinned = true), WAY_LEASE);
+	NEXT(verified, (w.live.rtt_us = 493000, w.once = true), WAY_LEASE);
+	NEXT(verified, (w.live.rtt_us = 1500, w.hub.rtt_us = 1000), WAY_LEASE);
+	NEXT(verified, (w.hub.n = 0, w.live.rtt_us = 500000, w.hub.since = ago(15 * S)),
+	    WAY_REST);
+	NEXT(verified, (w.hub.n = 0, w.wish.hub_us = -1, w.hub.since = ago(15 * S)),
+	    WAY_LEASE);
 	NEXT(verified, v.fresh = false, WAY_REST);
 	NEXT(verified, v.frozen = true, WAY_REST);
 	NEXT(verified, w.seen.foreign = true, WAY_REST);
@@ -193,6 +208,14 @@ carries_while_the_hub_is_silent(void **state)
 	/* It may have died in the same moment. */
 	NEXT(alone, w.live.answer_sent = ago(601 * MS), WAY_REST);
 	NEXT(alone, w.renewed_at = mono_add(v.now, 1), WAY_REST);
+	/* Its own leg to the hub is dead, and ours is not. */
+	NEXT(cut_off, NOTHING, WAY_LEASE);
+	assert_true(w.emergency);
+	NEXT(cut_off, w.hub.live.misses = 2, WAY_REST);
+	NEXT(cut_off, w.hub.live.answer_sent.ns = LIVE_NEVER, WAY_REST);
+	NEXT(cut_off, w.live.answer_sent = ago(601 * MS), WAY_REST);
+	NEXT(cut_off, w.proved = false, WAY_REST);
+	NEXT(cut_off, w.in_place = true, WAY_REST);
 	/* One that was there before this agent is kept up, too. */
 	NEXT(leased,
 	    (want(WAY_BY_HUB), v.hub_silent = true, w.renewed_at = ago(15 * S)),
@@ -207,6 +230,8 @@ goes_back_when_the_hub_has_answered_for_a_minute(void **state)
 	NEXT(saved, NOTHING, WAY_WITHDRAW);
 	assert_int_equal(w.hold_until.ns, 0);
 	NEXT(saved, v.hub_back = ago(59 * S), WAY_REST);
+	NEXT(saved, w.hub.lost_at = ago(59 * S), WAY_REST);
+	NEXT(saved, w.hub.lost_at = ago(60 * S), WAY_WITHDRAW);
 	NEXT(saved, v.hub_silent = true, WAY_REST);
 	NEXT(saved, hub.misses = 3, WAY_REST);
 	NEXT(saved, want(WAY_BY_TUNNEL), WAY_REST);
@@ -259,12 +284,12 @@ the_far_end_must_answer_by_the_hub_all_the_time(void **state)
 	(void)state;
 	idle();
 	assert_true(way_asks_far(&w, &v));
-	way_far(&w, false, v.now);
+	way_far(&w, false, 270000, v.now);
 	assert_int_equal(w.far_since.ns, 0);
-	way_far(&w, true, v.now);
+	way_far(&w, true, 492000, v.now);
 	assert_int_equal(mono_diff(v.now, w.far_since), 0);
 	v.now = mono_add(v.now, S);
-	way_far(&w, true, v.now);
+	way_far(&w, true, 492000, v.now);
 	assert_int_equal(mono_diff(v.now, w.far_since), S);
 	assert_int_equal(mono_diff(v.now, w.far_at), 0);
 	/* Wished again, or by a plan too old to know: it starts over. */

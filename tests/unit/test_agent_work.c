@@ -14,6 +14,7 @@
  * links: optimizer/agent/way_watch.c optimizer/agent/way_place.c optimizer/agent/live.c
  * links: optimizer/apply/pair.c optimizer/netd/netd.c
  * links: optimizer/decide/plan.c optimizer/decide/plan_json.c
+ * links: optimizer/agent/way_hub.c
  */
 #include "optimizer/agent/work.h"
 
