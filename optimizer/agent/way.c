@@ -149,7 +149,7 @@ may_part(const struct way *w, const struct way_view *v)
 	if (w->part_since.ns == 0)
 		return false;
 	/* In place there is no way back one after the other. */
-	return w->starts || w->in_place || !w->by_overlay ||
+	return w->starts || w->in_place ||
 	       mono_diff(v->now, w->part_since) >= WAY_PART_MAX_NS ||
 	       (w->far_since.ns && mono_diff(v->now, w->far_since) >= WAY_PART_NS);
 }

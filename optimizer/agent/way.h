@@ -138,7 +138,7 @@ struct way {
 	bool both_nat;	 /* neither end has an Endpoint */
 	bool named;	 /* the far end's is a DNS name: the hint is what it says now */
 	bool in_place;	 /* the tunnel takes the prefixes from the hub */
-	bool by_overlay; /* the far end can be asked by its overlay address (IPv4) */
+	bool by_overlay; /* its overlay address can be asked by the tunnel (IPv4) */
 	bool pinned;	 /* by the mesh file, to its tunnel */
 	bool once;	 /* see struct core_opts */
 

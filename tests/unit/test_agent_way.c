@@ -183,7 +183,7 @@ leaves_by_the_plan_without_a_dwell(void **state)
 	/* One end after the other: the one that starts tunnels is first ... */
 	NEXT(parting, w.part_since = v.now, WAY_REST);
 	NEXT(parting, (w.part_since = v.now, w.starts = true), WAY_WITHDRAW);
-	NEXT(parting, (w.part_since = v.now, w.by_overlay = false), WAY_WITHDRAW);
+	NEXT(parting, (w.part_since = v.now, w.by_overlay = false), WAY_REST);
 	/* ... and the other when it sees that, or has waited in vain. */
 	NEXT(parting, (w.part_since = ago(2 * S), w.far_since = ago(1 * S)),
 	    WAY_WITHDRAW);
