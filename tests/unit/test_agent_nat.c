@@ -122,6 +122,9 @@ after(int64_t ns, bool *punched, bool *staged)
 			move_on();
 		}
 		core_told(core, 0, "", now);
+		if (ask.verb == CORE_STAGE)
+			assert_int_equal(core_way(core, peer)->seen.staged,
+			    WAY_BY_TUNNEL);
 	}
 }
 
