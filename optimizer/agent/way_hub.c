@@ -156,7 +156,7 @@ bool
 way_hub_lost(const struct way *w)
 {
 	return live_is_silent(&w->hub.live) && w->hub.live.answer_sent.ns > 0 &&
-	       w->seen.staged == WAY_BY_TUNNEL && !w->in_place;
+	       w->seen.staged == WAY_BY_TUNNEL && !w->in_place && !w->once;
 }
 
 bool

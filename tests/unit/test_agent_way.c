@@ -216,6 +216,7 @@ carries_while_the_hub_is_silent(void **state)
 	NEXT(cut_off, w.live.answer_sent = ago(601 * MS), WAY_REST);
 	NEXT(cut_off, w.proved = false, WAY_REST);
 	NEXT(cut_off, w.in_place = true, WAY_REST);
+	NEXT(cut_off, w.once = true, WAY_REST); /* nobody would take it back */
 	/* One that was there before this agent is kept up, too. */
 	NEXT(leased,
 	    (want(WAY_BY_HUB), v.hub_silent = true, w.renewed_at = ago(15 * S)),
