@@ -30,11 +30,10 @@ take_plan(const struct plan *plan, struct inforce *out)
 		memcpy(out->via, plan->names[r->via], sizeof(out->via));
 }
 
+/* *plan: owned by the caller; NULL if there is none. */
 static int
-load_plan(const char *url, const struct mesh *mesh, struct inforce *out,
-    struct err *err)
+load_plan(const char *url, const struct mesh *mesh, struct plan **plan, struct err *err)
 {
-	struct plan *plan = NULL;
 	const uint8_t *payload;
 	size_t len, n;
 	char *text;
@@ -45,21 +44,21 @@ load_plan(const char *url, const struct mesh *mesh, struct inforce *out,
 	rc =
 	    signed_open(&mesh->plan_key, (const uint8_t *)text, len, &payload, &n, err);
 	if (rc == 0)
-		rc = plan_from_json((const char *)payload, n, &plan, err);
-	if (rc == 0 && !plan->issue)
+		rc = plan_from_json((const char *)payload, n, plan, err);
+	if (rc == 0 && !(*plan)->issue)
 		rc = err_set(err, "plan: it has no epoch");
-	if (rc == 0)
-		take_plan(plan, out);
-	plan_free(plan);
 	free(text);
 	return rc;
 }
 
 static int
-load_events(const char *url, struct inforce *out, struct err *err)
+load_events(const char *url, const struct plan *plan, struct inforce *out,
+    struct err *err)
 {
+	bool swap = strcmp(out->ends[0], out->ends[1]) > 0;
 	struct stage_events events = { 0 };
-	struct wall at;
+	const struct stage_past past = { plan, &events, out->now };
+	struct wall failed;
 	char path[128 + MESH_NAME_MAX];
 	size_t len;
 	char *text;
@@ -73,8 +72,8 @@ load_events(const char *url, struct inforce *out, struct err *err)
 	if (rc == 0)
 		rc = feed_events(text, len, &events, err);
 	if (rc == 0 &&
-	    stage_verdict(&events, out->ends[0], out->ends[1], &at) == STAGE_BAD)
-		out->left_out_ns = at.ns + STAGE_LEFT_OUT_NS - out->now.ns;
+	    stage_left_out(&past, out->ends[swap], out->ends[!swap], &failed))
+		out->left_out_ns = failed.ns + STAGE_LEFT_OUT_NS - out->now.ns;
 	stage_events_fini(&events);
 	free(text);
 	return rc;
@@ -84,17 +83,24 @@ bool
 inforce_ask(const struct input_opts *input, const struct mesh *mesh,
     const char *const ends[2], struct inforce *out)
 {
+	struct plan *plan = NULL;
 	const char *url;
 	struct err err;
+	int rc;
 
 	if (input->rtt || !mesh || wgkey_is_zero(&mesh->plan_key))
 		return false;
 	*out = (struct inforce){ .ends = { ends[0], ends[1] }, .now = clock_wall() };
 	url = input->collector ? input->collector : mesh->collector;
-	if (load_plan(url, mesh, out, &err) == 0 && load_events(url, out, &err) == 0)
-		return true;
-	log_warnx("%s; so without what is in force", err.text);
-	return false;
+	rc = load_plan(url, mesh, &plan, &err);
+	if (rc == 0 && plan)
+		take_plan(plan, out);
+	if (rc == 0)
+		rc = load_events(url, plan, out, &err);
+	plan_free(plan);
+	if (rc < 0)
+		log_warnx("%s; so without what is in force", err.text);
+	return rc == 0;
 }
 
 static const char *

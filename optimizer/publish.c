@@ -171,21 +171,22 @@ release_unseen(struct instance *in)
 static void
 remember_pairs(struct publish *p, struct instance *in, struct wall now, size_t *worse)
 {
+	const struct stage_past past = { p->present, &p->events, now };
+	struct wall failed;
+
 	p->states = mem_array(in->n_pairs, sizeof(*p->states));
 	for (size_t i = 0; i < in->n_pairs; i++) {
 		struct pair *pair = &in->pairs[i];
 		const char *a = in->nodes[pair->a].name, *b = in->nodes[pair->b].name;
 		const struct plan_route *r = plan_route_off_hub(p->present, a, b);
-		struct wall since = r ? r->since : (struct wall){ 0 };
 
 		pair->present = r && r->path == PLAN_DIRECT;
-		if (since.ns) {
-			p->states[i].changed = since;
+		if (r && r->since.ns) {
+			p->states[i].changed = r->since;
 			p->states[i].has_changed = true;
 		}
 		*worse += r && stage_slower(r->hub_us, pair->hub_us);
-		if (stage_left_out(&p->events, a, b,
-			r && r->good ? (struct wall){ 0 } : since, now)) {
+		if (stage_left_out(&past, a, b, &failed)) {
 			log_info("%s-%s: left out, as its tunnel did not stand", a, b);
 			pair->barred = true;
 			unpin(&pair->pin);
@@ -198,14 +199,16 @@ remember_pairs(struct publish *p, struct instance *in, struct wall now, size_t *
 static void
 remember_tunnels(struct publish *p, struct instance *in, struct wall now)
 {
+	const struct stage_past past = { p->present, &p->events, now };
+	struct wall failed;
+
 	for (size_t i = 0; in->tunnels && i < in->n_tunnels; i++) {
 		struct tunnel *t = &in->tunnels[i];
 		const char *a = in->nodes[t->a].name, *b = in->nodes[t->b].name;
 		const struct plan_route *r = plan_route_off_hub(p->present, a, b);
 
 		t->present = r && r->path == PLAN_DIRECT;
-		if (stage_left_out(&p->events, a, b,
-			r && !r->good ? r->since : (struct wall){ 0 }, now)) {
+		if (stage_left_out(&past, a, b, &failed)) {
 			t->denied = true;
 			t->required = false;
 			t->present = false;

@@ -45,9 +45,10 @@ same_path(const struct maker *m, const struct plan_route *want,
 static enum stage_verdict
 judge(const struct maker *m, const struct plan_route *have)
 {
+	const char *const ends[] = { m->present->names[have->a],
+		m->present->names[have->b] };
 	struct wall at;
-	enum stage_verdict v = stage_verdict(m->events, m->present->names[have->a],
-	    m->present->names[have->b], &at);
+	enum stage_verdict v = stage_verdict(m->events, ends, have->since, &at);
 
 	return v == STAGE_UNHEARD && have->good ? STAGE_GOOD : v;
 }

@@ -19,6 +19,7 @@
 #define STAGE_DROPS_PCT	  25 /* of the pairs off the hub, in any stage; 1 at least */
 #define STAGE_SILENT_NS	  (30 * 60 * NS_PER_S) /* without a word a pair is bad */
 #define STAGE_LEFT_OUT_NS (60 * 60 * NS_PER_S) /* a bad pair, from planning */
+#define STAGE_CLOCKS_NS	  (60 * NS_PER_S) /* an end's clock may be behind by so much */
 
 #define STAGE_REPORTING_PCT 80 /* of the nodes, or nothing is published */
 #define STAGE_WORSE_PCT	    20 /* of the pairs at once: the observer's fault, likely */
@@ -57,11 +58,12 @@ void stage_events_settle(struct stage_events *events);
 enum stage_verdict { STAGE_UNHEARD, STAGE_GOOD, STAGE_BAD };
 
 /*
- * The last word of either end: good if both say direct, bad if one says demoted or
- * refused; *at is when the newest of them was said, 0 if none.
+ * The last word of either end, but for those of before this path, which came at since
+ * (0 = all of them): good if both say direct, bad if one says demoted or refused; *at
+ * is when the newest bad one was said, 0 if none.
  */
-enum stage_verdict stage_verdict(const struct stage_events *events, const char *a,
-    const char *b, struct wall *at);
+enum stage_verdict stage_verdict(const struct stage_events *events,
+    const char *const ends[2], struct wall since, struct wall *at);
 
 struct stage {
 	size_t added, removed; /* pairs that change their path in this stage */
@@ -86,12 +88,20 @@ bool stage_slower(int64_t was_us, int64_t is_us);
 /* Are so many of the pairs in force slower at once that one doubts the figures? */
 bool stage_doubts(size_t slower, size_t pairs);
 
+/* What there is to judge by when the next plan is made. */
+struct stage_past {
+	const struct plan *present; /* the issued plan in force, or NULL */
+	const struct stage_events *events;
+	struct wall now;
+};
+
 /*
- * Should planning leave this pair out for now?  One that went bad in the last hour, or
- * that has been in force for half an hour (since is when it was issued; 0 = is not)
- * without a word from both ends.
+ * Should planning leave out this pair, a before b in the alphabet, for now?  In force:
+ * if it went bad since it came by its path, however long ago, or has been there for
+ * half an hour without a word from both ends.  Else, for an hour after it went bad.
+ * *failed: when it did so, 0 = it did not.
  */
-bool stage_left_out(const struct stage_events *events, const char *a, const char *b,
-    struct wall since, struct wall now);
+bool stage_left_out(const struct stage_past *past, const char *a, const char *b,
+    struct wall *failed);
 
 #endif

@@ -75,17 +75,20 @@ stage_events_settle(struct stage_events *events)
 	events->n = last;
 }
 
-/* What node said of peer last, or NULL. */
+/* What node said of peer last, if that was after since, or NULL. */
 static const struct stage_event *
-last_word(const struct stage_events *events, const char *node, const char *peer)
+last_word(const struct stage_events *events, const char *node, const char *peer,
+    struct wall since)
 {
+	const struct stage_event *e;
 	struct stage_event key;
 
 	if (events->n == 0)
 		return NULL;
 	(void)snprintf(key.node, sizeof(key.node), "%s", node); /* names fit */
 	(void)snprintf(key.peer, sizeof(key.peer), "%s", peer); /* likewise */
-	return bsearch(&key, events->event, events->n, sizeof(key), by_names);
+	e = bsearch(&key, events->event, events->n, sizeof(key), by_names);
+	return e && since.ns && e->at.ns < since.ns - STAGE_CLOCKS_NS ? NULL : e;
 }
 
 static bool
@@ -95,14 +98,14 @@ is_bad(const struct stage_event *e)
 }
 
 enum stage_verdict
-stage_verdict(const struct stage_events *events, const char *a, const char *b,
-    struct wall *at)
+stage_verdict(const struct stage_events *events, const char *const ends[2],
+    struct wall since, struct wall *at)
 {
-	const struct stage_event *x = last_word(events, a, b);
-	const struct stage_event *y = last_word(events, b, a);
+	const struct stage_event *x = last_word(events, ends[0], ends[1], since);
+	const struct stage_event *y = last_word(events, ends[1], ends[0], since);
 
-	at->ns = x ? x->at.ns : 0;
-	if (y && y->at.ns > at->ns)
+	at->ns = is_bad(x) ? x->at.ns : 0;
+	if (is_bad(y) && y->at.ns > at->ns)
 		at->ns = y->at.ns;
 	if (is_bad(x) || is_bad(y))
 		return STAGE_BAD;
@@ -112,19 +115,21 @@ stage_verdict(const struct stage_events *events, const char *a, const char *b,
 }
 
 bool
-stage_left_out(const struct stage_events *events, const char *a, const char *b,
-    struct wall since, struct wall now)
+stage_left_out(const struct stage_past *past, const char *a, const char *b,
+    struct wall *failed)
 {
-	struct wall at;
+	const struct plan_route *r = plan_route_off_hub(past->present, a, b);
+	struct wall since = r ? r->since : (struct wall){ 0 };
+	enum stage_verdict v =
+	    stage_verdict(past->events, (const char *const[]){ a, b }, since, failed);
 
-	switch (stage_verdict(events, a, b, &at)) {
-	case STAGE_BAD:
-		return now.ns - at.ns < STAGE_LEFT_OUT_NS;
-	case STAGE_UNHEARD:
-		return since.ns != 0 && now.ns - since.ns > STAGE_SILENT_NS;
-	default:
+	if (v == STAGE_BAD)
+		return r || past->now.ns - failed->ns < STAGE_LEFT_OUT_NS;
+	if (v == STAGE_GOOD || since.ns == 0 || r->good ||
+	    past->now.ns - since.ns <= STAGE_SILENT_NS)
 		return false;
-	}
+	*failed = past->now;
+	return true;
 }
 
 bool

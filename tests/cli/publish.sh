@@ -82,6 +82,9 @@ check_eq "nothing was published" \
 	"$(curl -s -m 20 -o "$tmp/out" -w '%{http_code}' "$url/api/v1/plan")" 404
 everyone "${nodes[@]}"
 
+# Of a tunnel that there was once: no word about the one that the first plan makes.
+tell hkg direct sin 7200
+tell sin direct hkg 7200
 publish
 status 0 "the first plan"
 stderr_has ": 1 pairs leave the hub" "has a canary"

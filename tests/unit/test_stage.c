@@ -188,30 +188,119 @@ silence_is_no_verdict(void **state)
 	}
 }
 
+static bool
+left_out(const struct plan *present, const struct stage_events *events, int64_t at_ns)
+{
+	const struct stage_past past = { present, events, { at_ns } };
+	struct wall failed;
+
+	return stage_left_out(&past, "b1", "p0", &failed);
+}
+
 static void
 the_last_word_of_an_end_counts(void **state)
 {
+	static const char *const ends[] = { "b1", "p0" }, *const swap[] = { "p0",
+		"b1" };
+	const struct wall always = { 0 };
 	struct stage_events events = { 0 };
-	struct wall at, since = { T0 - 31 * MINUTE };
+	struct wall at;
 
 	(void)state;
-	assert_int_equal(stage_verdict(&events, "a", "b", &at), STAGE_UNHEARD);
+	assert_int_equal(stage_verdict(&events, ends, always, &at), STAGE_UNHEARD);
 	assert_int_equal(at.ns, 0);
-	assert_false(stage_left_out(&events, "a", "b", (struct wall){ 0 }, now));
-	assert_true(stage_left_out(&events, "a", "b", since, now));
-	say(&events, "a", "b", STAGE_DEMOTED);
-	say(&events, "b", "a", STAGE_DIRECT);
-	assert_int_equal(stage_verdict(&events, "b", "a", &at), STAGE_BAD);
-	assert_int_equal(at.ns, T0 + NS_PER_S);
-	assert_true(stage_left_out(&events, "a", "b", since, now));
-	assert_false(stage_left_out(&events, "a", "b", since,
-	    (struct wall){ T0 + 61 * MINUTE }));
-	say(&events, "a", "b", STAGE_REFUSED);
-	assert_int_equal(stage_verdict(&events, "a", "b", &at), STAGE_BAD);
-	say(&events, "a", "b", STAGE_DIRECT);
-	assert_int_equal(stage_verdict(&events, "a", "b", &at), STAGE_GOOD);
-	assert_false(stage_left_out(&events, "a", "b", since, now));
+	assert_false(left_out(NULL, &events, T0));
+	say(&events, "b1", "p0", STAGE_DEMOTED);
+	say(&events, "p0", "b1", STAGE_DIRECT);
+	assert_int_equal(stage_verdict(&events, swap, always, &at), STAGE_BAD);
+	assert_int_equal(at.ns, T0); /* of the bad word, not of the newest */
+	assert_true(left_out(NULL, &events, T0 + 59 * MINUTE));
+	assert_false(left_out(NULL, &events, T0 + 61 * MINUTE));
+	say(&events, "b1", "p0", STAGE_REFUSED);
+	assert_int_equal(stage_verdict(&events, ends, always, &at), STAGE_BAD);
+	assert_int_equal(at.ns, T0 + 2 * NS_PER_S);
+	say(&events, "p0", "b1", STAGE_REFUSED);
+	assert_int_equal(stage_verdict(&events, ends, always, &at), STAGE_BAD);
+	assert_int_equal(at.ns, T0 + 3 * NS_PER_S);
+	say(&events, "b1", "p0", STAGE_DIRECT);
+	say(&events, "p0", "b1", STAGE_DIRECT);
+	assert_int_equal(stage_verdict(&events, ends, always, &at), STAGE_GOOD);
+	assert_int_equal(at.ns, 0);
+	assert_false(left_out(NULL, &events, T0));
 	stage_events_fini(&events);
+}
+
+/* In force for so long, and what became of it. */
+static void
+silence_has_its_time(void **state)
+{
+	struct plan *present = plan_of(3, 11);
+	struct stage_events events = { 0 };
+	struct plan_route *r = route(present, 1, 0);
+
+	(void)state;
+	r->since = (struct wall){ T0 - MINUTE };
+	assert_false(left_out(present, &events, T0 + 60 * MINUTE)); /* not in force */
+	set_direct(present, 1, 0, 49000);
+	assert_false(left_out(present, &events, T0 + 29 * MINUTE));
+	assert_true(left_out(present, &events, T0 + 30 * MINUTE));
+	say(&events, "b1", "p0", STAGE_DIRECT);
+	say(&events, "p0", "b1", STAGE_STAGED);
+	assert_true(left_out(present, &events, T0 + 30 * MINUTE));
+	r->good = true;
+	assert_false(left_out(present, &events, T0 + 30 * MINUTE));
+	r->good = false;
+	say(&events, "p0", "b1", STAGE_DIRECT);
+	assert_false(left_out(present, &events, T0 + 30 * MINUTE));
+	r->since.ns = 0; /* nobody knows for how long */
+	stage_events_fini(&events);
+	assert_false(left_out(present, &events, T0 + 90 * MINUTE));
+	plan_free(present);
+}
+
+/* What was said of another path, or of another time, is none of this one. */
+static void
+words_of_before_do_not_count(void **state)
+{
+	static const struct {
+		enum stage_kind x, y;
+		int64_t since_ns; /* of the path; the words are of T0 */
+		enum stage_verdict verdict;
+		bool left_out;
+	} rows[] = {
+		{ STAGE_DIRECT, STAGE_DIRECT, MINUTE, STAGE_GOOD, false },
+		{ STAGE_DIRECT, STAGE_DIRECT, 2 * MINUTE, STAGE_UNHEARD, false },
+		{ STAGE_DEMOTED, STAGE_DIRECT, MINUTE, STAGE_BAD, true },
+		{ STAGE_DEMOTED, STAGE_DIRECT, 2 * MINUTE, STAGE_UNHEARD, false },
+		/* However long ago that is: it must leave. */
+		{ STAGE_DIRECT, STAGE_REFUSED, -600 * MINUTE, STAGE_BAD, true },
+	};
+	static const char *const ends[] = { "b1", "p0" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct plan *present = plan_of(3, 11), *target = plan_of(3, 11);
+		struct stage_events events = { 0 };
+		struct wall since = { T0 + rows[i].since_ns }, at;
+		struct stage s;
+
+		set_direct(present, 1, 0, 49000);
+		route(present, 1, 0)->since = since;
+		set_direct(target, 1, 0, 49000);
+		set_direct(target, 2, 0, 49000);
+		say(&events, "b1", "p0", rows[i].x);
+		say(&events, "p0", "b1", rows[i].y);
+		assert_int_equal(stage_verdict(&events, ends, since, &at),
+		    rows[i].verdict);
+		assert_int_equal(left_out(present, &events,
+				     T0 + (i == 4 ? 61 : 3) * MINUTE),
+		    rows[i].left_out);
+		stage_make(target, present, &events, now, &s);
+		assert_int_equal(s.added, rows[i].verdict == STAGE_GOOD);
+		stage_events_fini(&events);
+		plan_free(present);
+		plan_free(target);
+	}
 }
 
 /* Events are kept for a while only. */
@@ -442,6 +531,8 @@ main(void)
 		cmocka_unit_test(the_canary_goes_alone_and_is_the_least),
 		cmocka_unit_test(silence_is_no_verdict),
 		cmocka_unit_test(the_last_word_of_an_end_counts),
+		cmocka_unit_test(silence_has_its_time),
+		cmocka_unit_test(words_of_before_do_not_count),
 		cmocka_unit_test(what_was_good_stays_so_until_an_end_objects),
 		cmocka_unit_test(pairs_go_back_first_and_not_all_at_once),
 		cmocka_unit_test(a_relay_path_comes_after_its_tunnels),
