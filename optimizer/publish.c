@@ -246,7 +246,7 @@ publish_recall(struct publish *p, const struct mesh *mesh, struct instance *in,
 	release_unseen(in);
 	remember_pairs(p, in, now, &worse);
 	remember_tunnels(p, in, now);
-	off_hub = p->present ? p->present->n_routes : 0;
+	off_hub = stage_off_hub(p->present);
 	if (!p->force && stage_doubts(worse, off_hub))
 		return err_code(err, ESTALE,
 		    "%zu of %zu pairs in force became slower at once, which is "

@@ -61,6 +61,9 @@ function because(x) {
 	if (bad && Date.parse(plan.issued) - Date.parse(bad.at) < LEFT_OUT_MS)
 		return `a direct path of it did not stand: ${bad.node} said ${bad.kind} at ${bad.at}, ` +
 		    "and a plan leaves such a pair out for an hour";
+	if (route && path === "hub" && Date.parse(plan.issued) - Date.parse(route.since) < LEFT_OUT_MS)
+		return `a direct path of it did not stand, seen at ${route.since}, and a plan leaves such ` +
+		    "a pair out for an hour";
 	if (plan.budget !== null && chosen.length >= plan.budget && chosen.length &&
 	    hub_ms - direct_ms <= chosen[chosen.length - 1].saves_ms)
 		return `the budget of ${plan.budget} is used up by tunnels worth more; the least of ` +

@@ -92,7 +92,7 @@ plan_name(const struct plan *plan, const char *text)
 }
 
 const struct plan_route *
-plan_route_off_hub(const struct plan *plan, const char *a, const char *b)
+plan_route(const struct plan *plan, const char *a, const char *b)
 {
 	uint32_t i = plan ? plan_name(plan, a) : PLAN_NOBODY;
 	uint32_t j = plan ? plan_name(plan, b) : PLAN_NOBODY;
@@ -105,11 +105,19 @@ plan_route_off_hub(const struct plan *plan, const char *a, const char *b)
 		const struct plan_route *r = &plan->routes[mid];
 
 		if (r->a == i && r->b == j)
-			return r->path == PLAN_HUB ? NULL : r;
+			return r;
 		if (r->a < i || (r->a == i && r->b < j))
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
 	return NULL;
+}
+
+const struct plan_route *
+plan_route_off_hub(const struct plan *plan, const char *a, const char *b)
+{
+	const struct plan_route *r = plan_route(plan, a, b);
+
+	return r && r->path != PLAN_HUB ? r : NULL;
 }

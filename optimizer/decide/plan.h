@@ -40,7 +40,8 @@ struct plan_route {
 	uint32_t fallback_via;
 	int64_t fallback_us;
 	/* Of an issued plan: */
-	struct wall since; /* when it came by this path; 0 = not said */
+	struct wall since; /* when it came by this path, 0 = not said; by the hub: when
+			      another was seen not to stand, 0 = not lately */
 	bool good;	   /* both ends have said that it stands */
 };
 
@@ -146,9 +147,12 @@ struct plan {
 /* Index into names, or PLAN_NOBODY. */
 uint32_t plan_name(const struct plan *plan, const char *text);
 /*
- * The route between these two, a before b in the alphabet, or NULL: by the hub.  plan
- * may be NULL; its routes are sorted.
+ * The route between these two, a before b in the alphabet, or NULL.  plan may be NULL;
+ * its routes are sorted.
  */
+const struct plan_route *plan_route(const struct plan *plan, const char *a,
+    const char *b);
+/* The same, but NULL if it goes by the hub. */
 const struct plan_route *plan_route_off_hub(const struct plan *plan, const char *a,
     const char *b);
 

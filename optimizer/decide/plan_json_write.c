@@ -192,7 +192,10 @@ write_relay(FILE *out, const struct plan *plan, size_t i)
 	    r->pairs, r->tunnels, r->weight, r->fallback_loss);
 }
 
-/* Issued plans leave out what goes by the hub: at 1,000 nodes nearly all of it. */
+/*
+ * Issued plans leave out what goes by the hub, at 1,000 nodes nearly all of it, but for
+ * what did not stand.
+ */
 static void
 write_routes(FILE *out, const struct plan *plan)
 {
@@ -200,7 +203,9 @@ write_routes(FILE *out, const struct plan *plan)
 
 	fputs(",\n \"routes\": [", out);
 	for (size_t i = 0; i < plan->n_routes; i++) {
-		if (plan->issue && plan->routes[i].path == PLAN_HUB)
+		const struct plan_route *r = &plan->routes[i];
+
+		if (plan->issue && r->path == PLAN_HUB && !r->since.ns)
 			continue;
 		fputs(n++ ? ",\n  " : "\n  ", out);
 		write_route(out, plan, i);

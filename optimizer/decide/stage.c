@@ -88,8 +88,8 @@ awaits_verdict(const struct maker *m)
 	return false;
 }
 
-static size_t
-count_off_hub(const struct plan *plan)
+size_t
+stage_off_hub(const struct plan *plan)
 {
 	size_t n = 0;
 
@@ -107,7 +107,7 @@ share(size_t n, size_t pct)
 static size_t
 stage_size(const struct maker *m)
 {
-	size_t stand = count_off_hub(m->present);
+	size_t stand = stage_off_hub(m->present);
 	size_t all = share(m->target->pairs, STAGE_PAIRS_PCT);
 
 	if (stand == 0)
@@ -146,7 +146,7 @@ leave(const struct maker *m, struct plan_route *r, const struct plan_route *have
 static size_t
 remove_some(const struct maker *m, size_t room)
 {
-	size_t most = share(count_off_hub(m->present), STAGE_DROPS_PCT);
+	size_t most = share(stage_off_hub(m->present), STAGE_DROPS_PCT);
 	struct plan *t = m->target;
 
 	for (size_t i = 0; i < t->n_routes; i++) {
@@ -190,9 +190,23 @@ may_come(const struct maker *m, const struct plan_route *r)
 	       stands(m, name(m, r->b), name(m, r->via));
 }
 
+/* When this pair was seen not to stand, in the last day; 0 = it was not. */
+static struct wall
+failed_at(const struct maker *m, const struct plan_route *r)
+{
+	const struct stage_past past = { m->present, m->events, m->now };
+	struct wall failed;
+
+	(void)stage_left_out(&past, name(m, r->a), name(m, r->b), &failed);
+	if (m->now.ns - failed.ns >= STAGE_REMEMBER_NS)
+		failed.ns = 0;
+	return failed;
+}
+
 struct wish {
 	size_t route;
 	int64_t worth;
+	bool failed;
 };
 
 static int
@@ -200,6 +214,8 @@ by_worth(const void *x, const void *y)
 {
 	const struct wish *p = x, *q = y;
 
+	if (p->failed != q->failed)
+		return p->failed ? 1 : -1;
 	if (p->worth != q->worth)
 		return p->worth < q->worth ? 1 : -1;
 	return p->route < q->route ? -1 : p->route > q->route;
@@ -207,7 +223,8 @@ by_worth(const void *x, const void *y)
 
 /*
  * Everything that changes towards a better path, the most worth first.  The canary is
- * the other way round: of the new pairs the one that the least depends on.
+ * the other way round: of the new pairs the one that the least depends on.  What failed
+ * comes last both times: it may do so again, and others wait for its verdict.
  */
 static void
 add_some(const struct maker *m, size_t room, bool canary)
@@ -232,12 +249,12 @@ add_some(const struct maker *m, size_t room, bool canary)
 			m->out->later++;
 			continue;
 		}
-		wish[n++] = (struct wish){ i, worth(m, r) };
+		wish[n++] = (struct wish){ i, canary ? -worth(m, r) : worth(m, r),
+			failed_at(m, r).ns != 0 };
 	}
 	qsort(wish, n, sizeof(*wish), by_worth);
 	for (size_t k = 0; k < n; k++) {
-		size_t at = canary ? n - 1 - k : k;
-		struct plan_route *r = &t->routes[wish[at].route];
+		struct plan_route *r = &t->routes[wish[k].route];
 
 		if (m->out->added < room) {
 			m->out->added++;
@@ -249,6 +266,18 @@ add_some(const struct maker *m, size_t room, bool canary)
 		}
 	}
 	free(wish);
+}
+
+/* The publisher keeps nothing but its plans. */
+static void
+remember_failed(const struct maker *m)
+{
+	for (size_t i = 0; i < m->target->n_routes; i++) {
+		struct plan_route *r = &m->target->routes[i];
+
+		if (r->path == PLAN_HUB)
+			r->since = failed_at(m, r);
+	}
 }
 
 /* A tunnel of which no route of this stage makes use yet. */
@@ -312,8 +341,9 @@ stage_make(struct plan *target, const struct plan *present,
 		room = 0;
 	else
 		room -= removed;
-	add_some(&m, room, count_off_hub(present) == 0);
+	add_some(&m, room, stage_off_hub(present) == 0);
 	mark_tunnels(&m);
+	remember_failed(&m);
 	if (!out->waits[0] && out->later)
 		(void)snprintf(out->waits, sizeof(out->waits),
 		    "this stage to be good at both ends"); /* fits */

@@ -5,6 +5,8 @@
  * and a further stage only when both ends of every pair of the stages before have said
  * that it is good: that nothing was heard of a pair is no verdict.  (A push went on
  * because the canary's bad verdict got lost: status.cloud.google.com, incident 16007.)
+ * What did not stand goes back, and for a day comes after all others: the canary is the
+ * pair of the least worth, and one that never comes up would be it for ever.
  * Pure.
  */
 #ifndef OPTIMIZER_DECIDE_STAGE_H
@@ -17,8 +19,9 @@
 #define STAGE_SECOND	  3
 #define STAGE_PAIRS_PCT	  10 /* of all pairs, in any stage; 1 at least */
 #define STAGE_DROPS_PCT	  25 /* of the pairs off the hub, in any stage; 1 at least */
-#define STAGE_SILENT_NS	  (30 * 60 * NS_PER_S) /* without a word a pair is bad */
-#define STAGE_LEFT_OUT_NS (60 * 60 * NS_PER_S) /* a bad pair, from planning */
+#define STAGE_SILENT_NS	  (30 * 60 * NS_PER_S)	    /* without a word a pair is bad */
+#define STAGE_LEFT_OUT_NS (60 * 60 * NS_PER_S)	    /* a bad pair, from planning */
+#define STAGE_REMEMBER_NS (24 * 60 * 60 * NS_PER_S) /* one is the last to come */
 #define STAGE_CLOCKS_NS	  (60 * NS_PER_S) /* an end's clock may be behind by so much */
 
 #define STAGE_REPORTING_PCT 80 /* of the nodes, or nothing is published */
@@ -79,6 +82,9 @@ struct stage {
 void stage_make(struct plan *target, const struct plan *present,
     const struct stage_events *events, struct wall now, struct stage *out);
 
+/* Pairs of the plan that leave the hub; plan may be NULL. */
+size_t stage_off_hub(const struct plan *plan);
+
 /* Do enough of the nodes report for a plan to be made of what they say? */
 bool stage_sees(size_t reporting, size_t nodes);
 
@@ -98,8 +104,9 @@ struct stage_past {
 /*
  * Should planning leave out this pair, a before b in the alphabet, for now?  In force:
  * if it went bad since it came by its path, however long ago, or has been there for
- * half an hour without a word from both ends.  Else, for an hour after it went bad.
- * *failed: when it did so, 0 = it did not.
+ * half an hour without a word from both ends.  Else, for an hour after it went bad, by
+ * what was said or by what the plan in force remembers.  *failed: when it did so, 0 =
+ * it did not.
  */
 bool stage_left_out(const struct stage_past *past, const char *a, const char *b,
     struct wall *failed);

@@ -118,13 +118,19 @@ bool
 stage_left_out(const struct stage_past *past, const char *a, const char *b,
     struct wall *failed)
 {
-	const struct plan_route *r = plan_route_off_hub(past->present, a, b);
-	struct wall since = r ? r->since : (struct wall){ 0 };
+	const struct plan_route *r = plan_route(past->present, a, b);
+	bool in_force = r && r->path != PLAN_HUB;
+	struct wall since = in_force ? r->since : (struct wall){ 0 };
 	enum stage_verdict v =
 	    stage_verdict(past->events, (const char *const[]){ a, b }, since, failed);
 
+	if (!in_force) {
+		if (r && r->since.ns > failed->ns)
+			*failed = r->since;
+		return past->now.ns - failed->ns < STAGE_LEFT_OUT_NS;
+	}
 	if (v == STAGE_BAD)
-		return r || past->now.ns - failed->ns < STAGE_LEFT_OUT_NS;
+		return true;
 	if (v == STAGE_GOOD || since.ns == 0 || r->good ||
 	    past->now.ns - since.ns <= STAGE_SILENT_NS)
 		return false;

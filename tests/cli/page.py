@@ -162,13 +162,14 @@ picture("12-nodes")
 # Why, in all its cases.
 mesh = {"hub": "h", "nodes": [{"name": "h", "role": "hub", "endpoint": "x"},
                               {"name": "p", "role": "pop", "endpoint": "x"},
-                              *({"name": n, "role": "backend"} for n in "abcde")]}
+                              *({"name": n, "role": "backend"} for n in "abcdef")]}
 plan = {"budget": 2, "issued": "2026-01-01T12:00:00Z", "epoch": 3,
         "tunnels": [{"a": "p", "b": "a", "state": "keep", "hub_ms": 90, "direct_ms": 10, "saves_ms": 80},
                     {"a": "p", "b": "b", "state": "wait", "hub_ms": 80, "direct_ms": 20, "saves_ms": 60},
                     {"a": "p", "b": "c", "state": "drop", "hub_ms": 70, "direct_ms": 69, "saves_ms": 1}],
         "routes": [{"a": "p", "b": "a", "path": "direct", "ms": 10, "hub_ms": 90, "good": True},
-                   {"a": "a", "b": "b", "path": "relay:p", "ms": 30, "hub_ms": 95}],
+                   {"a": "a", "b": "b", "path": "relay:p", "ms": 30, "hub_ms": 95},
+                   {"a": "p", "b": "f", "path": "hub", "ms": 90, "hub_ms": 90, "since": "2026-01-01T11:30:00Z"}],
         "needs": [{"a": "p", "b": "e", "samples": 12, "could": 5}]}
 seen = lambda hub, public: {k: {"ms": v, "sent": 40, "lost": 0} for k, v in (("hub", hub), ("public", public)) if v}
 said = lambda node, peer, kind, at: {"node": node, "peer": peer, "kind": kind, "at": "2026-01-01T%sZ" % at}
@@ -189,6 +190,7 @@ CASES = [
     ("more than the least of the plan", "p", "d", plan, seen(99, 2), [], "`meshopt why p d` knows"),
     ("it went bad", "p", "d", plan, seen(99, 2), [said("d", "p", "refused", "11:30:00"), said("p", "d", "direct", "11:00:00")],
      "d said refused at"),
+    ("nobody said a word", "p", "f", plan, seen(99, 2), [], "did not stand, seen at"),
     ("long ago", "p", "d", plan, seen(99, 2), [said("d", "p", "refused", "09:30:00")], "knows the rule"),
     ("and came back", "p", "d", plan, seen(99, 2), [said("d", "p", "direct", "11:40:00"), said("d", "p", "refused", "11:30:00")],
      "knows the rule"),

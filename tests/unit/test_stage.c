@@ -94,22 +94,30 @@ off_hub(const struct plan *plan)
 }
 
 static void
+say_at(struct stage_events *events, const char *const ends[2], enum stage_kind kind,
+    struct wall at)
+{
+	struct stage_event *e;
+
+	events->event = mem_grow(events->event, events->n + 1, sizeof(*events->event));
+	e = &events->event[events->n];
+	*e = (struct stage_event){ .kind = kind, .at = at };
+	(void)snprintf(e->node, sizeof(e->node), "%s", ends[0]);
+	(void)snprintf(e->peer, sizeof(e->peer), "%s", ends[1]);
+	events->n++;
+	stage_events_settle(events);
+}
+
+static void
 say(struct stage_events *events, const char *node, const char *peer,
     enum stage_kind kind)
 {
 	static int64_t said; /* before this, in this test */
-	struct stage_event *e;
 
 	if (events->n == 0)
 		said = 0;
-
-	events->event = mem_grow(events->event, events->n + 1, sizeof(*events->event));
-	e = &events->event[events->n];
-	*e = (struct stage_event){ .kind = kind, .at = { T0 + said++ * NS_PER_S } };
-	(void)snprintf(e->node, sizeof(e->node), "%s", node);
-	(void)snprintf(e->peer, sizeof(e->peer), "%s", peer);
-	events->n++;
-	stage_events_settle(events);
+	say_at(events, (const char *const[]){ node, peer }, kind,
+	    (struct wall){ T0 + said++ * NS_PER_S });
 }
 
 /* Both ends of everything in force. */
@@ -240,7 +248,6 @@ silence_has_its_time(void **state)
 
 	(void)state;
 	r->since = (struct wall){ T0 - MINUTE };
-	assert_false(left_out(present, &events, T0 + 60 * MINUTE)); /* not in force */
 	set_direct(present, 1, 0, 49000);
 	assert_false(left_out(present, &events, T0 + 29 * MINUTE));
 	assert_true(left_out(present, &events, T0 + 30 * MINUTE));
@@ -272,7 +279,7 @@ words_of_before_do_not_count(void **state)
 		{ STAGE_DIRECT, STAGE_DIRECT, 2 * MINUTE, STAGE_UNHEARD, false },
 		{ STAGE_DEMOTED, STAGE_DIRECT, MINUTE, STAGE_BAD, true },
 		{ STAGE_DEMOTED, STAGE_DIRECT, 2 * MINUTE, STAGE_UNHEARD, false },
-		/* However long ago that is: it must leave. */
+		/* However long ago that is, and good till then: it must leave. */
 		{ STAGE_DIRECT, STAGE_REFUSED, -600 * MINUTE, STAGE_BAD, true },
 	};
 	static const char *const ends[] = { "b1", "p0" };
@@ -286,6 +293,7 @@ words_of_before_do_not_count(void **state)
 
 		set_direct(present, 1, 0, 49000);
 		route(present, 1, 0)->since = since;
+		route(present, 1, 0)->good = i == 4;
 		set_direct(target, 1, 0, 49000);
 		set_direct(target, 2, 0, 49000);
 		say(&events, "b1", "p0", rows[i].x);
@@ -479,6 +487,132 @@ doubtful_figures_are_told(void **state)
 	assert_true(stage_doubts(2, 2));
 }
 
+/* As the collector has it for the next round. */
+static struct plan *
+published(struct plan *plan)
+{
+	struct plan *out;
+	struct err err = { .text = "" };
+	char *text = plan_to_json(plan);
+
+	if (plan_from_json(text, strlen(text), &out, &err) < 0)
+		fail_msg("%s", err.text);
+	free(text);
+	plan_free(plan);
+	return out;
+}
+
+static bool
+never_comes_up(unsigned b)
+{
+	return b < 4;
+}
+
+/* A round: what is not left out is wanted, and what can come up says so. */
+static struct plan *
+round_of(struct plan *present, struct stage_events *events, struct wall at)
+{
+	const struct stage_past past = { present, events, at };
+	struct plan *target = plan_of(3, 11);
+	struct wall failed;
+	struct stage s;
+
+	for (unsigned b = 0; b < 11; b++) {
+		const char *x = target->names[route(target, b, 0)->a];
+
+		if (!stage_left_out(&past, x, "p0", &failed))
+			set_direct(target, b, 0, 49000);
+	}
+	stage_make(target, present, events, at, &s);
+	plan_free(present);
+	for (unsigned b = 0; b < 11; b++) {
+		const struct plan_route *r = route(target, b, 0);
+		const char *x = target->names[r->a];
+
+		if (r->path != PLAN_DIRECT || r->since.ns != at.ns || never_comes_up(b))
+			continue;
+		say_at(events, (const char *const[]){ x, "p0" }, STAGE_DIRECT, at);
+		say_at(events, (const char *const[]){ "p0", x }, STAGE_DIRECT, at);
+	}
+	return published(target);
+}
+
+/*
+ * The four of the least worth.  Nobody says so, as of a UDP port that is shut; they are
+ * the canaries, and must not be so again before the others have come.
+ */
+static void
+what_never_comes_up_holds_up_nobody(void **state)
+{
+	struct stage_events events = { 0 };
+	struct plan *present = NULL;
+	unsigned tries = 0;
+
+	(void)state;
+	for (int64_t minute = 0; minute < 24 * 60; minute += 5) {
+		const struct wall at = { T0 + minute * MINUTE };
+		size_t good = 0;
+
+		present = round_of(present, &events, at);
+		for (size_t i = 0; i < present->n_routes; i++) {
+			const struct plan_route *r = &present->routes[i];
+
+			good += r->path == PLAN_DIRECT && r->good;
+			tries += r->path == PLAN_DIRECT && r->since.ns == at.ns;
+		}
+		if (minute == 155)
+			assert_int_equal(good, 0); /* four times 40 minutes */
+		if (minute >= 180)
+			assert_int_equal(good, 7);
+	}
+	/* And they are tried again, each 100 minutes at most. */
+	assert_in_range(tries - 7, 4 * 10, 4 * 16);
+	stage_events_fini(&events);
+	plan_free(present);
+}
+
+/* Half an hour and no word: for an hour the plan itself says so, to the next round. */
+static void
+a_plan_remembers_what_failed(void **state)
+{
+	struct plan *present = plan_of(3, 11), *target = plan_of(3, 11);
+	struct stage_events events = { 0 };
+	struct stage s;
+
+	(void)state;
+	set_direct(present, 1, 0, 49000);
+	route(present, 1, 0)->since = (struct wall){ T0 - 31 * MINUTE };
+	stage_make(target, present, &events, now, &s);
+	plan_free(present);
+	present = published(target);
+	assert_int_equal(route(present, 1, 0)->path, PLAN_HUB);
+	assert_int_equal(route(present, 1, 0)->since.ns, T0);
+	assert_int_equal(present->n_routes, 1);
+	assert_int_equal(stage_off_hub(present), 0);
+	assert_true(left_out(present, &events, T0 + 59 * MINUTE));
+	assert_false(left_out(present, &events, T0 + 60 * MINUTE));
+	/* It is remembered for a day. */
+	for (unsigned hours = 23; hours < 25; hours++) {
+		target = plan_of(3, 11);
+		stage_make(target, present, &events,
+		    (struct wall){ T0 + hours * 60 * MINUTE }, &s);
+		plan_free(present);
+		present = published(target);
+		assert_int_equal(present->n_routes, hours == 23);
+	}
+	/* What goes back by the plan has not failed. */
+	target = plan_of(3, 11);
+	plan_free(present);
+	present = plan_of(3, 11);
+	set_direct(present, 1, 0, 49000);
+	route(present, 1, 0)->since = (struct wall){ T0 - 29 * MINUTE };
+	stage_make(target, present, &events, now, &s);
+	assert_int_equal(s.removed, 1);
+	assert_int_equal(route(target, 1, 0)->since.ns, 0);
+	plan_free(target);
+	plan_free(present);
+}
+
 /* Whatever the target: good verdicts lead to it, and no stage is too large. */
 static void
 every_target_is_reached(void **state)
@@ -539,6 +673,8 @@ main(void)
 		cmocka_unit_test(waves_grow),
 		cmocka_unit_test(one_tunnel_makes_no_relay_path),
 		cmocka_unit_test(doubtful_figures_are_told),
+		cmocka_unit_test(what_never_comes_up_holds_up_nobody),
+		cmocka_unit_test(a_plan_remembers_what_failed),
 		cmocka_unit_test(every_target_is_reached),
 	};
 
