@@ -188,8 +188,8 @@ remember_pairs(struct publish *p, struct instance *in, struct wall now, size_t *
 		*worse += r && stage_slower(r->hub_us, pair->hub_us);
 		if (stage_left_out(&past, a, b, &failed)) {
 			log_info("%s-%s: left out, as its tunnel did not stand", a, b);
-			pair->barred = true;
-			unpin(&pair->pin);
+			/* By no relay either: it may be that way that failed. */
+			pair->pin = MESH_PIN_HUB;
 			pair->present = false;
 			p->left_out++;
 		}
