@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "optimizer/decide/stage_routes.h"
 
 /* What one stage works with. */
 struct maker {
@@ -142,26 +143,63 @@ leave(const struct maker *m, struct plan_route *r, const struct plan_route *have
 	r->good = judge(m, have) == STAGE_GOOD;
 }
 
-/* Pairs go back first: it can only help, but not all at once. */
-static size_t
-remove_some(const struct maker *m, size_t room)
+/*
+ * Does a path by a relay still take this tunnel?  Agents refuse a plan that has the one
+ * without the other.
+ */
+static bool
+is_leg(const struct maker *m, const struct plan_route *have)
 {
-	size_t most = share(stage_off_hub(m->present), STAGE_DROPS_PCT);
+	const struct plan *p = m->present;
+
+	for (size_t i = 0; i < p->n_routes; i++) {
+		const struct plan_route *r = &p->routes[i], *now;
+		uint32_t end = r->via == have->a ? have->b : have->a;
+
+		if (r->path != PLAN_RELAY || (r->via != have->a && r->via != have->b) ||
+		    (r->a != end && r->b != end))
+			continue;
+		now = plan_route(m->target, p->names[r->a], p->names[r->b]);
+		if (now && now->path != PLAN_HUB)
+			return true;
+	}
+	return false;
+}
+
+/* Those that go by a relay, or those that do not. */
+static void
+remove_by(const struct maker *m, size_t most, bool relay)
+{
 	struct plan *t = m->target;
 
 	for (size_t i = 0; i < t->n_routes; i++) {
 		struct plan_route *r = &t->routes[i];
 		const struct plan_route *have = present_route(m, r);
 
-		if (!have || r->path != PLAN_HUB)
+		if (!have || r->path != PLAN_HUB || (have->path == PLAN_RELAY) != relay)
 			continue;
-		if (m->out->removed < most && m->out->removed < room) {
+		if (m->out->removed < most && (relay || !is_leg(m, have))) {
 			m->out->removed++;
 		} else {
 			leave(m, r, have);
 			m->out->later++;
 		}
 	}
+}
+
+/*
+ * Pairs go back first: it can only help, but not all at once.  A path by a relay goes
+ * before the tunnels that it takes.
+ */
+static size_t
+remove_some(const struct maker *m, size_t room)
+{
+	size_t most = share(stage_off_hub(m->present), STAGE_DROPS_PCT);
+
+	if (most > room)
+		most = room;
+	remove_by(m, most, true);
+	remove_by(m, most, false);
 	return m->out->removed;
 }
 
@@ -244,7 +282,8 @@ add_some(const struct maker *m, size_t room, bool canary)
 			r->good = judge(m, have) == STAGE_GOOD;
 			continue;
 		}
-		if (!may_come(m, r)) {
+		if (!may_come(m, r) ||
+		    (have && have->path == PLAN_DIRECT && is_leg(m, have))) {
 			leave(m, r, have);
 			m->out->later++;
 			continue;
@@ -298,34 +337,6 @@ mark_tunnels(const struct maker *m)
 	}
 }
 
-/*
- * A tunnel that others are relayed by is wanted though its own ends may never talk: in
- * an issued plan it has a route like any other, since agents read nothing else.
- */
-static void
-route_every_tunnel(struct plan *plan)
-{
-	size_t had = plan->n_routes;
-
-	plan->routes =
-	    mem_grow(plan->routes, had + plan->n_tunnels, sizeof(*plan->routes));
-	for (size_t i = 0; i < plan->n_tunnels; i++) {
-		const struct plan_tunnel *t = &plan->tunnels[i];
-		struct plan_route r = { .a = t->a < t->b ? t->a : t->b,
-			.b = t->a < t->b ? t->b : t->a,
-			.path = PLAN_DIRECT,
-			.us = t->direct_us,
-			.hub_us = t->hub_us };
-
-		if (t->state != PLAN_DROP &&
-		    !bsearch(&r, plan->routes, had, sizeof(r), plan_route_order))
-			plan->routes[plan->n_routes++] = r;
-	}
-	if (plan->n_routes)
-		qsort(plan->routes, plan->n_routes, sizeof(*plan->routes),
-		    plan_route_order);
-}
-
 void
 stage_make(struct plan *target, const struct plan *present,
     const struct stage_events *events, struct wall now, struct stage *out)
@@ -334,7 +345,7 @@ stage_make(struct plan *target, const struct plan *present,
 	size_t room, removed;
 
 	*out = (struct stage){ 0 };
-	route_every_tunnel(target);
+	stage_routes_complete(target, present);
 	room = stage_size(&m);
 	removed = remove_some(&m, share(target->pairs, STAGE_PAIRS_PCT));
 	if (awaits_verdict(&m) || removed >= room)

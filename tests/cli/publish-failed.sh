@@ -78,5 +78,9 @@ if grep -q "the next stage waits" "$TMP/err"; then
 else
 	pass "and nothing waits for it"
 fi
+question=(--budget 3 --all-pairs --pop lhr --no-relays)
+publish
+stderr_has "1 go back to it, 1 are left for later" "a plan for other pairs: these go one by one"
+check_eq "so that there is one yet" "$(pairs | wc -w)" 1
 stop TERM
 finish

@@ -4,6 +4,7 @@
  *
  * links: optimizer/hints.c optimizer/feed_json.c optimizer/decide/stage.c
  * links: optimizer/decide/plan.c optimizer/decide/stage_events.c
+ * links: optimizer/decide/stage_routes.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

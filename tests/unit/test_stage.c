@@ -3,7 +3,7 @@
  * Stages: a canary first, a further stage only on good verdicts from both ends, and
  * whatever is issued is reached in the end, in steps that no agent refuses.
  * links: optimizer/decide/stage.c optimizer/decide/stage_events.c
- * links: optimizer/decide/plan.c
+ * links: optimizer/decide/stage_routes.c optimizer/decide/plan.c
  * links: optimizer/decide/plan_json.c optimizer/decide/plan_json_write.c
  */
 #include "optimizer/decide/stage.h"
@@ -409,6 +409,159 @@ a_relay_path_comes_after_its_tunnels(void **state)
 	plan_free(present);
 }
 
+/* What an agent asks of a path by a relay: both tunnels, in the same plan. */
+static bool
+is_taken(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->n_routes; i++) {
+		const struct plan_route *r = &plan->routes[i];
+
+		for (int end = 0; end < 2 && r->path == PLAN_RELAY; end++) {
+			const char *x = plan->names[end ? r->b : r->a];
+			const char *via = plan->names[r->via];
+			bool swap = strcmp(x, via) > 0;
+			const struct plan_route *leg =
+			    plan_route(plan, swap ? via : x, swap ? x : via);
+
+			if (!leg || leg->path != PLAN_DIRECT)
+				return false;
+		}
+	}
+	return true;
+}
+
+/* Between two POPs, which never talk. */
+static void
+add_direct(struct plan *plan, unsigned p, unsigned q)
+{
+	plan->routes =
+	    mem_grow(plan->routes, plan->n_routes + 1, sizeof(*plan->routes));
+	plan->routes[plan->n_routes++] = (struct plan_route){ .a = route(plan, 0, p)->b,
+		.b = route(plan, 0, q)->b,
+		.path = PLAN_DIRECT,
+		.us = 30000 };
+	qsort(plan->routes, plan->n_routes, sizeof(*plan->routes), plan_route_order);
+}
+
+static void
+set_relay(struct plan *plan, unsigned b, unsigned p, unsigned via)
+{
+	struct plan_route *r = route(plan, b, p);
+
+	r->path = PLAN_RELAY;
+	r->via = route(plan, 0, via)->b;
+	r->us = 50200;
+}
+
+static void
+a_relay_path_goes_before_its_tunnels(void **state)
+{
+	static const size_t removed[] = { 2, 1, 0 }; /* a quarter of 8, of 6 */
+	struct plan *present = plan_of(2, 20), *target = plan_of(2, 20);
+	struct stage_events events = { 0 };
+	struct stage s;
+
+	(void)state;
+	set_direct(present, 1, 0, 20000);
+	add_direct(present, 0, 1);
+	set_relay(present, 1, 1, 0);
+	/* Wanted otherwise, which must wait: so must both tunnels, though unwanted. */
+	set_direct(target, 1, 1, 10000);
+	stage_make(target, present, &events, now, &s);
+	assert_true(is_taken(target));
+	assert_int_equal(off_hub(target), 3);
+	assert_int_equal(s.added + s.removed, 0);
+	assert_int_equal(s.later, 3);
+	plan_free(target);
+	for (size_t i = 0; i < sizeof(removed) / sizeof(removed[0]); i++) {
+		target = plan_of(2, 20);
+		for (unsigned b = 2; b < 7; b++) {
+			set_direct(present, b, 0, 20000);
+			set_direct(target, b, 0, 20000);
+		}
+		stage_make(target, present, &events, now, &s);
+		assert_true(is_taken(target));
+		assert_int_equal(route(target, 1, 1)->path, PLAN_HUB);
+		assert_int_equal(s.removed, removed[i]);
+		plan_free(present);
+		present = target;
+	}
+	assert_int_equal(off_hub(present), 5);
+	plan_free(present);
+}
+
+/* A tunnel's own ends are to go by another relay, and it has a path yet. */
+static void
+a_tunnel_moves_after_what_takes_it(void **state)
+{
+	struct plan *present = plan_of(3, 11);
+	struct stage_events events = { 0 };
+
+	(void)state;
+	set_direct(present, 1, 0, 20000);
+	set_direct(present, 1, 2, 20000);
+	add_direct(present, 0, 1);
+	add_direct(present, 0, 2);
+	set_relay(present, 1, 1, 0);
+	for (size_t i = 0; i < 3; i++) {
+		struct plan *target = plan_of(3, 11);
+		struct stage s;
+
+		target->pairs = 10; /* one a stage */
+		set_relay(target, 1, 0, 2);
+		route(target, 1, 0)->us = 1000; /* which would be the first */
+		set_direct(target, 1, 1, 200000);
+		set_direct(target, 1, 2, 20000);
+		add_direct(target, 0, 1);
+		add_direct(target, 0, 2);
+		all_good(&events, present);
+		stage_make(target, present, &events, now, &s);
+		assert_true(is_taken(target));
+		assert_int_equal(s.later, i == 0);
+		plan_free(present);
+		present = target;
+	}
+	assert_int_equal(route(present, 1, 0)->path, PLAN_RELAY);
+	assert_int_equal(route(present, 1, 1)->path, PLAN_DIRECT);
+	stage_events_fini(&events);
+	plan_free(present);
+}
+
+/* A plan for fewer pairs, or with a node less. */
+static void
+what_is_not_asked_about_goes_back_by_and_by(void **state)
+{
+	struct plan *present = plan_of(3, 11), *target = plan_of(3, 11);
+	struct stage_events events = { 0 };
+	struct stage s;
+	size_t n = 0;
+
+	(void)state;
+	for (unsigned b = 0; b < 8; b++)
+		set_direct(present, b, 1, 49000);
+	route(present, 9, 2)->since = (struct wall){ T0 - MINUTE }; /* did not stand */
+	all_good(&events, present);
+	for (size_t i = 0; i < target->n_routes; i++) {
+		if (!strcmp(target->names[target->routes[i].b], "p0"))
+			target->routes[n++] = target->routes[i];
+	}
+	target->n_routes = n;
+	stage_make(target, present, &events, now, &s);
+	assert_int_equal(s.removed, 2);
+	assert_int_equal(s.later, 6);
+	assert_int_equal(off_hub(target), 6);
+	assert_int_equal(route(target, 9, 2)->since.ns, T0 - MINUTE);
+	plan_free(target);
+	/* p1 is of the mesh no more. */
+	target = plan_of(1, 11);
+	stage_make(target, present, &events, now, &s);
+	assert_int_equal(s.removed + s.later, 0);
+	assert_int_equal(target->n_routes, 11);
+	stage_events_fini(&events);
+	plan_free(present);
+	plan_free(target);
+}
+
 /* One, three, and then a tenth of a hundred pairs. */
 static void
 waves_grow(void **state)
@@ -446,15 +599,7 @@ one_tunnel_makes_no_relay_path(void **state)
 
 		if (row == 0) {
 			route(present, 1, 0)->path = PLAN_HUB;
-			present->routes = mem_grow(present->routes,
-			    present->n_routes + 1, sizeof(*present->routes));
-			present->routes[present->n_routes++] =
-			    (struct plan_route){ .a = present->tunnels[0].a,
-				    .b = present->tunnels[0].b,
-				    .path = PLAN_DIRECT,
-				    .us = 30000 };
-			qsort(present->routes, present->n_routes,
-			    sizeof(*present->routes), plan_route_order);
+			add_direct(present, 0, 1);
 		}
 		route(present, 1, 1)->path = PLAN_HUB;
 		all_good(&events, present);
@@ -658,6 +803,72 @@ every_target_is_reached(void **state)
 	}
 }
 
+/* By the relay p0 to p1, by its own tunnel, or by the hub: whichever. */
+static struct plan *
+with_relays(const unsigned want[12])
+{
+	struct plan *plan = plan_of(2, 12);
+	struct plan_tunnel *t = mem_array(1, sizeof(*t));
+
+	free(plan->tunnels);
+	plan->tunnels = t;
+	*t = (struct plan_tunnel){ .a = route(plan, 0, 0)->b,
+		.b = route(plan, 0, 1)->b,
+		.hub_us = PLAN_UNKNOWN,
+		.direct_us = 30000 };
+	for (unsigned b = 0; b < 12; b++) {
+		struct plan_route *r = route(plan, b, 1);
+
+		if (want[b] == 1) {
+			set_direct(plan, b, 1, 10000);
+		} else if (want[b] == 2) {
+			set_direct(plan, b, 0, 20000);
+			r->path = PLAN_RELAY;
+			r->via = t->a;
+			r->us = 50200;
+			plan->n_tunnels = 1;
+		}
+	}
+	return plan;
+}
+
+static void
+every_target_with_relays_is_reached(void **state)
+{
+	unsigned seed = 20261130;
+
+	(void)state;
+	print_message("seed %u\n", seed);
+	for (unsigned trial = 0; trial < 200; trial++) {
+		struct plan *present = NULL;
+		struct stage_events events = { 0 };
+		unsigned want[12], stages = 0;
+
+		srand(seed + trial);
+		for (unsigned goal = 0; goal < 4; goal++) {
+			struct stage s = { .later = 1 };
+
+			for (size_t i = 0; i < 12; i++)
+				want[i] = (unsigned)rand() % 3;
+			while (s.later) {
+				struct plan *target = with_relays(want);
+
+				stage_make(target, present, &events, now, &s);
+				assert_true(is_taken(target));
+				assert_true(s.added + s.removed <= 3);
+				plan_free(present);
+				present = target;
+				all_good(&events, present);
+				assert_true(++stages < 300);
+			}
+			for (unsigned b = 0; b < 12; b++)
+				assert_int_equal(route(present, b, 1)->path, want[b]);
+		}
+		stage_events_fini(&events);
+		plan_free(present);
+	}
+}
+
 int
 main(void)
 {
@@ -670,12 +881,16 @@ main(void)
 		cmocka_unit_test(what_was_good_stays_so_until_an_end_objects),
 		cmocka_unit_test(pairs_go_back_first_and_not_all_at_once),
 		cmocka_unit_test(a_relay_path_comes_after_its_tunnels),
+		cmocka_unit_test(a_relay_path_goes_before_its_tunnels),
+		cmocka_unit_test(a_tunnel_moves_after_what_takes_it),
+		cmocka_unit_test(what_is_not_asked_about_goes_back_by_and_by),
 		cmocka_unit_test(waves_grow),
 		cmocka_unit_test(one_tunnel_makes_no_relay_path),
 		cmocka_unit_test(doubtful_figures_are_told),
 		cmocka_unit_test(what_never_comes_up_holds_up_nobody),
 		cmocka_unit_test(a_plan_remembers_what_failed),
 		cmocka_unit_test(every_target_is_reached),
+		cmocka_unit_test(every_target_with_relays_is_reached),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
