@@ -463,6 +463,9 @@ edit "place: moves to what is slower than the hub" $place 's/ \&\& way_hub_allow
 edit "place: words keep a peer that should go" $place 's/return way_pace\(w, v\) != WAY_SILENT \&\& /return /'
 edit "place: the end that hears of a plan first waits" $way 's/w->starts \|\| w->in_place \|\|/w->starts ||/'
 
+edit "core: a fault is no more than a plan's word" $core 's/way_dwells\(w, c->now\) \? CORE_DEMOTED/0 ? CORE_DEMOTED/'
+edit "core: a plan's word is a fault" $core 's/way_dwells\(w, c->now\) \? CORE_DEMOTED/1 ? CORE_DEMOTED/'
+
 # --- the core once, in the foreground ---
 
 edit "once: a peer is taken away" $way 's/return !w->once \&\& /return /'

@@ -12,7 +12,7 @@ const LEFT_OUT_MS = 3600e3;
 // The last word of an end about the other, if it is a bad one; events: newest first.
 function bad_word(events, a, b) {
 	const word = (x, y) => events.find((e) => e.node === x && e.peer === y &&
-	    ["staged", "direct", "demoted", "refused"].includes(e.kind));
+	    ["staged", "direct", "demoted", "withdrawn", "refused"].includes(e.kind));
 
 	return [word(a, b), word(b, a)].filter((e) => e && (e.kind === "demoted" || e.kind === "refused"))
 	    .sort((x, y) => Date.parse(y.at) - Date.parse(x.at))[0];

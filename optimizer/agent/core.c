@@ -222,8 +222,8 @@ announce(struct core *c, size_t i, enum way_act act, bool was_leased, const char
 		tell(c, CORE_DIRECT, i,
 		    c->hub_silent ? "the hub does not answer"
 				  : "it does not answer by the hub");
-	else if (act == WAY_WITHDRAW)
-		tell(c, CORE_DEMOTED, i, why);
+	else if (act == WAY_WITHDRAW) /* a fault brings a dwell with it */
+		tell(c, way_dwells(w, c->now) ? CORE_DEMOTED : CORE_WITHDRAWN, i, why);
 }
 
 void

@@ -67,7 +67,8 @@ struct core_probe {
 enum core_event_kind {
 	CORE_STAGED,
 	CORE_DIRECT,
-	CORE_DEMOTED,
+	CORE_DEMOTED,	/* for a fault */
+	CORE_WITHDRAWN, /* by the plan, or as the other end or the hub came back */
 	CORE_REFUSED,
 	CORE_FROZEN,
 	CORE_OPERATOR,

@@ -48,8 +48,8 @@ event_json_mesh(struct event_json *s, const struct mesh *mesh)
 const char *
 event_json_kind(enum core_event_kind kind)
 {
-	static const char *const names[] = { "staged", "direct", "demoted", "refused",
-		"frozen", "operator", "endpoint", "fault" };
+	static const char *const names[] = { "staged", "direct", "demoted", "withdrawn",
+		"refused", "frozen", "operator", "endpoint", "fault" };
 
 	return names[kind];
 }

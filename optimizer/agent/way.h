@@ -262,6 +262,13 @@ bool way_place_waits(const struct way *w, const struct way_view *v);
 /* When it wants way_tick() at the latest, its probes apart. */
 struct mono way_wake(const struct way *w);
 
+/* After a fault it stays by the hub for a while; after a plan's word it need not. */
+static inline bool
+way_dwells(const struct way *w, struct mono now)
+{
+	return now.ns < w->hold_until.ns;
+}
+
 const char *way_state_name(enum way_state state);
 
 #endif

@@ -32,6 +32,7 @@ enum stage_kind {
 	STAGE_STAGED,
 	STAGE_DIRECT,
 	STAGE_DEMOTED,
+	STAGE_WITHDRAWN, /* by the plan: no fault, and no longer direct */
 	STAGE_REFUSED
 };
 
@@ -49,7 +50,7 @@ struct stage_events {
 	size_t n;
 };
 
-/* "staged", "direct", "demoted", "refused"; STAGE_OTHER for anything else. */
+/* "staged", "direct", "demoted" and so on; STAGE_OTHER for anything else. */
 enum stage_kind stage_kind_parse(const char *text);
 void stage_events_fini(struct stage_events *events);
 /*

@@ -17,7 +17,7 @@ enum stage_kind
 stage_kind_parse(const char *text)
 {
 	static const char *const names[] = { "", "staged", "direct", "demoted",
-		"refused" };
+		"withdrawn", "refused" };
 
 	for (int k = STAGE_STAGED; k <= STAGE_REFUSED; k++) {
 		if (strcmp(text, names[k]) == 0)

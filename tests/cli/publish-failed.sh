@@ -82,5 +82,13 @@ question=(--budget 3 --all-pairs --pop lhr --no-relays)
 publish
 stderr_has "1 go back to it, 1 are left for later" "a plan for other pairs: these go one by one"
 check_eq "so that there is one yet" "$(pairs | wc -w)" 1
+publish
+check_eq "and then none" "$(pairs)" ""
+tell hkg withdrawn nrt
+tell nrt withdrawn hkg
+question=(--budget 3 --pop hkg --relays nrt)
+publish
+check_eq "what the plan itself took back did not fail" "$(grep "left out" "$TMP/err")" \
+	"meshopt: hkg-sin: left out, as its tunnel did not stand"
 stop TERM
 finish

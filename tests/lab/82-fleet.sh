@@ -98,7 +98,7 @@ grep -v "^meshopt:" "$RES/publisher.log" | said
 note "What publisher and agents say of it, an agent of whom, and which path it is then"
 heard publisher "$PLANNER" 'published as plan .*: ([1-9]|0 pairs leave the hub, [1-9])'
 for node in "${NODES[@]:1}"; do
-	heard "agent-$node" "$node" 'staged|direct|demoted|refused|now by'
+	heard "agent-$node" "$node" 'staged|direct|demoted|withdrawn|refused|now by'
 done
 all_direct() {
 	local node

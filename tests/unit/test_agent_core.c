@@ -50,7 +50,10 @@ promotes_without_a_loss(void **state)
 	assert_int_equal(f.node[NRT].to[HKG].route, WAY_NO_ROUTE);
 	fleet_run(&f, 2 * NS_PER_S);
 	assert_int_equal(f.node[HKG].to[NRT].route, WAY_NO_ROUTE);
-	assert_int_equal(f.node[HKG].events[CORE_DEMOTED], 1);
+	assert_int_equal(f.node[HKG].events[CORE_WITHDRAWN], 1);
+	assert_int_equal(f.node[NRT].events[CORE_WITHDRAWN], 1);
+	assert_int_equal(f.node[HKG].events[CORE_DEMOTED], 0);
+	assert_int_equal(f.node[NRT].events[CORE_DEMOTED], 0);
 	/* Nobody uses it any more: the peers go. */
 	fleet_run(&f, 300 * NS_PER_S);
 	assert_int_equal(fleet_state(&f, HKG, NRT), WAY_HUB);
@@ -115,6 +118,9 @@ dead_path_falls_back_within_a_second(void **state)
 		assert_int_equal(f.node[NRT].to[HKG].route, WAY_NO_ROUTE);
 		fleet_cut(&f, HKG, NRT, false);
 		fleet_hush(&f);
+		assert_int_equal(f.node[HKG].events[CORE_DEMOTED], i + 1);
+		assert_int_equal(f.node[NRT].events[CORE_DEMOTED], i + 1);
+		assert_int_equal(f.node[HKG].events[CORE_WITHDRAWN], 0);
 		/* The dwell: nothing for a quarter of an hour. */
 		fleet_run(&f, 880 * NS_PER_S);
 		assert_int_equal(f.node[HKG].to[NRT].route, WAY_NO_ROUTE);

@@ -169,6 +169,7 @@ silence_is_no_verdict(void **state)
 		{ STAGE_STAGED, STAGE_DIRECT, 0 },
 		{ STAGE_DIRECT, STAGE_DEMOTED, 0 },
 		{ STAGE_DIRECT, STAGE_REFUSED, 0 },
+		{ STAGE_DIRECT, STAGE_WITHDRAWN, 0 },
 		{ STAGE_DIRECT, STAGE_DIRECT, 2 },
 	};
 
@@ -234,6 +235,10 @@ the_last_word_of_an_end_counts(void **state)
 	say(&events, "p0", "b1", STAGE_DIRECT);
 	assert_int_equal(stage_verdict(&events, ends, always, &at), STAGE_GOOD);
 	assert_int_equal(at.ns, 0);
+	assert_false(left_out(NULL, &events, T0));
+	/* Back by the plan: no fault, and good no more. */
+	say(&events, "p0", "b1", stage_kind_parse("withdrawn"));
+	assert_int_equal(stage_verdict(&events, ends, always, &at), STAGE_UNHEARD);
 	assert_false(left_out(NULL, &events, T0));
 	stage_events_fini(&events);
 }
