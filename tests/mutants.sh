@@ -464,6 +464,8 @@ edit "place: words keep a peer that should go" $place 's/return way_pace\(w, v\)
 edit "place: the end that hears of a plan first waits" $way 's/w->starts \|\| w->in_place \|\|/w->starts ||/'
 
 edit "core: a fault is no more than a plan's word" $core 's/way_dwells\(w, c->now\) \? CORE_DEMOTED/0 ? CORE_DEMOTED/'
+edit "core: what a new plan finds there is not told" $core 's/tell\(c, CORE_DIRECT, i, "as it was before this plan"\)//'
+edit "way: a lease is as good as permanent" $way 's/return w->seen.route == WAY_FIRM_ROUTE \&\& way_core_wished/return w->seen.route \&\& way_core_wished/'
 edit "core: a plan's word is a fault" $core 's/way_dwells\(w, c->now\) \? CORE_DEMOTED/1 ? CORE_DEMOTED/'
 
 # --- the core once, in the foreground ---

@@ -113,8 +113,8 @@ core_want(struct core *c, const struct way_wish *wishes, struct mono fresh_until
 {
 	c->fresh_until = fresh_until;
 	for (size_t i = 0; i < c->n; i++) {
-		if (core_state_is_way(c, i))
-			way_want(&c->ways[i], &wishes[i], now);
+		if (core_state_is_way(c, i) && way_want(&c->ways[i], &wishes[i], now))
+			tell(c, CORE_DIRECT, i, "as it was before this plan");
 	}
 }
 

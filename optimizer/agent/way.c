@@ -20,7 +20,7 @@ way_init(struct way *w)
 	w->retry_ns = WAY_RETRY_NS;
 }
 
-void
+bool
 way_want(struct way *w, const struct way_wish *wish, struct mono now)
 {
 	bool other = wish->path != w->wish.path ||
@@ -29,13 +29,14 @@ way_want(struct way *w, const struct way_wish *wish, struct mono now)
 	way_nat_want(w, wish, other, now);
 	w->wish = *wish;
 	if (!other)
-		return;
+		return false;
 	/* What was learnt of one path says nothing of another. */
 	if (!w->seen.route)
 		way_core_forget(w);
 	w->retry_at = now;
 	w->retry_ns = way_core_first_retry(w);
 	w->why.text[0] = '\0';
+	return w->seen.route == WAY_FIRM_ROUTE && way_core_wished(w);
 }
 
 enum way_state

@@ -182,7 +182,8 @@ struct way {
 };
 
 void way_init(struct way *w);
-void way_want(struct way *w, const struct way_wish *wish, struct mono now);
+/* True: what is wished now, and was not before, is there for good already. */
+bool way_want(struct way *w, const struct way_wish *wish, struct mono now);
 enum way_state way_state(const struct way *w);
 enum way_path way_path(const struct way *w); /* that its packets take */
 
