@@ -53,7 +53,7 @@ cat >"$SESSION" <<-END
 	Each line that was typed begins with the time and the node. Packages start the same
 	daemons as units; here they share one machine, hence the directories of each node, and
 	--changes: all of this is within ten minutes, in which an agent switches two pairs by
-	default. --min-samples 5 is to begin after a minute, and not after five. The key that signs
+	default. --min-samples 5 is to begin some seconds earlier than with 30. The key that signs
 	plans is on $PLANNER, and not where the collector is.
 END
 note "Everything between hkg and nrt goes by dub"
