@@ -46,12 +46,15 @@ same_path(const struct maker *m, const struct plan_route *want,
 static enum stage_verdict
 judge(const struct maker *m, const struct plan_route *have)
 {
+	const struct stage_past past = { m->present, m->events, m->now };
 	const char *const ends[] = { m->present->names[have->a],
 		m->present->names[have->b] };
 	struct wall at;
-	enum stage_verdict v = stage_verdict(m->events, ends, have->since, &at);
 
-	return v == STAGE_UNHEARD && have->good ? STAGE_GOOD : v;
+	if (stage_left_out(&past, ends[0], ends[1], &at))
+		return STAGE_BAD;
+	return have->good ? STAGE_GOOD
+			  : stage_verdict(m->events, ends, have->since, &at);
 }
 
 /* Is this direct tunnel in force?  Were it not well, no path could come at all. */

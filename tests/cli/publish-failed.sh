@@ -29,7 +29,7 @@ ahead publish
 stderr_has "both ends of hkg-sin" "staged for half an hour, it is waited for"
 later 31
 ahead publish
-stderr_has "hkg-sin: left out" "and no longer"
+stderr_has "waits for hkg-sin, which did not stand, to leave" "and no longer"
 check_eq "it leaves the plan" "$(pairs)" ""
 later 36
 ahead publish

@@ -735,6 +735,7 @@ a_plan_remembers_what_failed(void **state)
 	stage_make(target, present, &events, now, &s);
 	plan_free(present);
 	present = published(target);
+	assert_string_equal(s.waits, "b1-p0, which did not stand, to leave the plan");
 	assert_int_equal(route(present, 1, 0)->path, PLAN_HUB);
 	assert_int_equal(route(present, 1, 0)->since.ns, T0);
 	assert_int_equal(present->n_routes, 1);
