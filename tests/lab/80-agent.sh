@@ -71,7 +71,7 @@ silence() {	# silence ID
 	local ms
 	ms=$(gap_of "$1" hkg nrt)
 	gaps+=("$ms")
-	worst=$(awk -v a="$worst" -v b="$ms" 'BEGIN { print (a + 0 > b + 0 ? a : b) }')
+	worst=$(most "$worst" "$ms")
 }
 silences() {
 	printf '%s\n' "${gaps[@]}" | sort -n | awk '{ ms[NR] = $1 } END {

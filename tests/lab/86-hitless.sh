@@ -115,7 +115,10 @@ tcp_counters() {	# the names and figures of both ends, added up
 		else for (i = 2; i <= NF; i++) sum[name[i]] += $i }
 		END { for (i in sum) print i, sum[i] }'
 }
-counted() { awk -v name="$1" '$1 == name { n = $2 - n } END { print n + 0 }' "$TMP/tcp.before" "$TMP/tcp.after"; }
+counted() {	# - if the kernel has no such counter
+	awk -v name="$1" '$1 == name { n = $2 - n; seen++ } END { print seen == 2 ? n : "-" }' \
+	    "$TMP/tcp.before" "$TMP/tcp.after"
+}
 busy() { awk '/^cpu / { print $2 + $3 + $4 + $7 + $8, $5 }' /proc/stat; }
 
 # A window this small keeps TCP at what the guest can carry, and it is always full.
@@ -162,7 +165,7 @@ cycle() {
 
 # The streams of a leg, which had $1 switches to the tunnel in each direction.
 count_streams() {
-	local wish a b _ direct hub each way from to got depth gap rate
+	local wish a b _ direct hub each way from to sent got depth gap rate
 	for wish in "${wishes[@]}"; do
 		IFS='-=:' read -r a b _ direct hub <<<"$wish"
 		rate=$(rate_of "$a-$b")
@@ -170,7 +173,10 @@ count_streams() {
 		each=$(awk -v ms=$((hub - direct)) -v rate="$rate" 'BEGIN { print ms * rate / 2000 }')
 		for way in "$a $b" "$b $a"; do
 			read -r from to <<<"$way"
-			total=$((total + $(stream_get "$a-$b" "$from" "$to" sent)))
+			sent=$(stream_get "$a-$b" "$from" "$to" sent)
+			[ "$sent" != - ] || die "no figures of the stream from $from to $to"
+			check_ge "$from to $to: sent" "$sent" 1
+			total=$((total + sent))
 			lost=$((lost + $(stream_get "$a-$b" "$from" "$to" lost)))
 			dup=$((dup + $(stream_get "$a-$b" "$from" "$to" dup)))
 			got=$(stream_get "$a-$b" "$from" "$to" reordered)

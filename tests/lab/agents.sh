@@ -23,12 +23,14 @@
 #   events                   what the real collector was told in the last hour
 #   event KIND NODE [PEER [TEXT]]   was it told so?
 #   gap_of ID A B            the longest silence of a stream, in either direction, ms
+#   most A B                 the greater of two figures; of which one is missing, -
 #
 # and those of a single pair, hkg and nrt:
 #   wish [PAIR...]           the next plan
 #   direct                   fresh agents, and the tunnel in use at both ends, for good
 #   states, paths            of hkg, and of nrt
-#   lost WHAT ID A B WANT    checks how many packets of a stream from A to B were lost
+#   lost WHAT ID A B WANT    checks how many packets of a stream from A to B were lost,
+#                            and that there were any
 #   none_lost WHAT ID        waits for its end, checks both
 
 agents_key() {
@@ -134,10 +136,11 @@ event() {	# by its fields in their order
 	    grep -q "\"kind\":\"$1\",\"node\":\"$2\"${3:+,\"peer\":\"$3\"},.*${4-}"
 }
 
-gap_of() {
-	awk -v a="$(stream_get "$1" "$2" "$3" gap_ms)" -v b="$(stream_get "$1" "$3" "$2" gap_ms)" \
-	    'BEGIN { print (a + 0 > b + 0 ? a : b) }'
+most() {
+	awk -v a="$1" -v b="$2" 'BEGIN {
+		print (a !~ /^[0-9.]+$/ || b !~ /^[0-9.]+$/ ? "-" : (a + 0 > b + 0 ? a : b)) }'
 }
+gap_of() { most "$(stream_get "$1" "$2" "$3" gap_ms)" "$(stream_get "$1" "$3" "$2" gap_ms)"; }
 
 # shellcheck disable=SC2034 # for scenarios
 epoch=0
@@ -156,7 +159,10 @@ direct() {
 }
 
 lost() {
+	local sent
+	sent=$(stream_get "$2" "$3" "$4" sent)
 	check_eq "$1: $3 to $4 lost" "$(stream_get "$2" "$3" "$4" lost)" "$5"
+	check_ge "$1: of so many" "$sent" 1
 }
 
 none_lost() {
