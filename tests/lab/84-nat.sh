@@ -32,16 +32,6 @@ bg collector "$HUB" meshopt-collector --mesh "$MESH" --db "$TMP/collector.db"
 n "$HUB" wg showconf wg0 >"$TMP/wg0.before"
 agent "$HUB"
 
-put() {		# put FILE: as the publisher does
-	# shellcheck disable=SC2016 # is for the inner shell
-	n "$HUB" bash -c 'exec 3<>"/dev/tcp/$1/8650" || exit
-		printf "PUT /api/v1/plan HTTP/1.1\r\nHost: c\r\nConnection: close\r\n" >&3
-		printf "Content-Type: application/vnd.meshopt.plan\r\n" >&3
-		printf "Content-Length: %d\r\n\r\n" "$(stat -c %s "$2")" >&3
-		cat "$2" >&3
-		read -r -t 20 _ status _ <&3
-		echo "$status"' - "${ADDR[$HUB]}" "$1"
-}
 epoch=0
 publish() {	# publish [PEER MS HUB-MS HINT...]: hkg to PEER, with "NODE=ADDRESS:PORT"
 	local hints=() hint route=

@@ -14,6 +14,7 @@
 #   agents_fresh             that of hkg and nrt, or their start
 #   plan EPOCH PAIR...       publishes "hkg-nrt=direct:49:492": path, its RTT, the hub's;
 #                            issued AGE seconds ago, by the clock here
+#   put FILE                 a plan, to a real collector on the hub; prints its answer
 #   every STEP LIMIT CMD...  as wait_for; programs that start often cost more than all else
 #   state_of NODE PEER       of its agent.json: hub staged verified leased direct
 #   path_of NODE PEER        hub, direct or relay:NODE
@@ -102,6 +103,17 @@ plan() {
 	    "$(IFS=,; echo "${routes[*]}")" >"$TMP/payload"
 	seal "$TMP/plan.key" <"$TMP/payload" >"$TMP/sealed" || die "seal"
 	mv "$TMP/sealed" "$TMP/www/api/v1/plan"
+}
+
+put() {	# as the publisher does
+	# shellcheck disable=SC2016 # is for the inner shell
+	n "$HUB" bash -c 'exec 3<>"/dev/tcp/$1/8650" || exit
+		printf "PUT /api/v1/plan HTTP/1.1\r\nHost: c\r\nConnection: close\r\n" >&3
+		printf "Content-Type: application/vnd.meshopt.plan\r\n" >&3
+		printf "Content-Length: %d\r\n\r\n" "$(stat -c %s "$2")" >&3
+		cat "$2" >&3
+		read -r -t 20 _ status _ <&3
+		echo "$status"' - "${ADDR[$HUB]}" "$1"
 }
 
 every() {
