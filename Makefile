@@ -12,6 +12,7 @@
 # make fuzz       each fuzz target for FUZZ_SECONDS
 # make mutants    netd and the agent without one guard at a time: the suite must notice
 # make model      both ends of a pair as a model, killed at random, 100,000 times
+# make nightly    all long forms, hours of them, and a table of their figures
 # make coverage-netd  branches that the tests of netd take, and how long netd is
 # make bench-optimizer  the optimizer against CBC; each bench prints a line a figure
 # make bench-netlink    a thousand peers against wg(8), in the lab
@@ -215,6 +216,10 @@ model: $(O)/unit/test_model
 	@MODEL=$${MODEL:-100000} $(O)/unit/test_model
 mutants: $(O)/libcommon.a
 	@tests/mutants.sh
+nightly:
+	@dist/deps.sh build lab check
+	@$(MAKE) -j$(CPUS) --no-print-directory all units lab-tools
+	@tests/nightly
 deps:
 	dist/deps.sh build lab check
 demo:
@@ -270,5 +275,5 @@ install: all
 clean:
 	rm -rf build
 
-.PHONY: all lab-debian bench-netlink lab-tools model coverage-netd mutants units headers crowd fuzzers bench-optimizer bench-prober bench-collector deps demo check lab fuzz deb format install clean
+.PHONY: all nightly lab-debian bench-netlink lab-tools model coverage-netd mutants units headers crowd fuzzers bench-optimizer bench-prober bench-collector deps demo check lab fuzz deb format install clean
 -include $(shell find $(O) build/fuzz -name '*.d' 2>/dev/null)
