@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# A guard that nobody tests is none: build netd, the agent and the publisher's stages
-# without one guard at a time, and see that the suite notices. Ends with
-# "N of M mutants killed", status 1 if one lives.
+# A guard that nobody tests is none: build netd, the agent and the publisher's
+# stages without one guard at a time, and see that the suite notices. Ends with
+# "N of M mutants killed", status 1 if one lives. The tests are run without any mutant first.
 #
 # usage: tests/mutants.sh [PATTERN]     after `make`; only names that match; `make mutants`
 
@@ -56,6 +56,31 @@ objects() {
 	[[ $3 != common/* ]] || echo "$out/$1.o"
 }
 
+# program N TEST FILE: TEST with mutant N of FILE, into build/mutants/N.run
+program() {
+	# shellcheck disable=SC2046,SC2086 # words
+	gcc -o "$out/$1.run" "$out/obj/tests_unit_$2.c.o" $(objects "$1" "$2" "$3") \
+	    build/libcommon.a -lcmocka $libs
+}
+
+# passes N LOG: does it?
+passes() {
+	{ timeout 300 "$out/$1.run" >"$2" 2>&1; } 2>/dev/null
+}
+
+# A test that is red by itself would kill every mutant.
+sound() {	# sound TEST
+	program "$1" "$1" '' && passes "$1" "$out/$1.log" && return
+	echo "$1 fails without any mutant: see $out/$1.log"
+	touch "$out/unsound"
+}
+for t in $(xargs -n 1 <<<"$netd $agent $publisher" | sort -u); do
+	while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do wait -n; done
+	sound "$t" &
+done
+wait
+[ ! -e "$out/unsound" ] || exit 1
+
 # build N FILE FLAGS...: mutant N, whose text is in build/mutants/N.c or N/FILE.h
 build() {
 	local n=$1 file=$2 each
@@ -84,10 +109,8 @@ judge() {
 	fi
 	for t in $tests; do
 		[[ $file == common/* || $file == *.h || " $(links "$t" | tr '\n' ' ') " == *" $file "* ]] || continue
-		# shellcheck disable=SC2046,SC2086 # words
-		gcc -o "$out/$n.run" "$out/obj/tests_unit_$t.c.o" $(objects "$n" "$t" "$file") \
-		    build/libcommon.a -lcmocka $libs || exit
-		if ! { timeout 300 "$out/$n.run" >"$out/$n.log" 2>&1; } 2>/dev/null; then
+		program "$n" "$t" "$file" || exit
+		if ! passes "$n" "$out/$n.log"; then
 			echo "ok - $name: killed by $t"
 			return
 		fi
