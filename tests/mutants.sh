@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# A guard that nobody tests is none: build netd, the agent and the publisher's
-# stages without one guard at a time, and see that the suite notices. Ends with
+# A guard that nobody tests is none: build netd and what it stands on, the agent, and the
+# publisher's stages without one guard at a time, and see that the suite notices. Ends with
 # "N of M mutants killed", status 1 if one lives. The tests are run without any mutant first.
 #
 # usage: tests/mutants.sh [PATTERN]     after `make`; only names that match; `make mutants`
@@ -20,6 +20,8 @@ agent='test_agent_way test_agent_watch test_agent_live test_agent_guard test_age
 	test_agent_rail
 	test_agent_work'
 publisher='test_stage'
+below='test_preflight test_netd_journal test_netd_book test_netd_ipc test_nl test_nl_talk
+	test_netd_place test_netd_fail'
 libs="$(pkg-config --libs libmnl libsodium jansson libcurl libmicrohttpd) -lev -lm"
 pattern=${1-} all=0
 export SEED=1 SCHEDULES=20 # a mutant that only luck kills is one that lives
@@ -34,7 +36,7 @@ compile() {
 }
 export -f compile
 export out
-for t in $netd $agent $publisher; do
+for t in $netd $agent $publisher $below; do
 	links "$t"
 	echo "tests/unit/$t.c"
 done | sort -u | xargs -P "$(nproc)" -I{} bash -c 'compile {}' || exit
@@ -74,7 +76,7 @@ sound() {	# sound TEST
 	echo "$1 fails without any mutant: see $out/$1.log"
 	touch "$out/unsound"
 }
-for t in $(xargs -n 1 <<<"$netd $agent $publisher" | sort -u); do
+for t in $(xargs -n 1 <<<"$netd $agent $publisher $below" | sort -u); do
 	while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do wait -n; done
 	sound "$t" &
 done
@@ -221,6 +223,126 @@ edit "byte: two lists of prefixes" $byte 's/if \(allowed\)$/if (0)/'
 edit "byte: a preshared key" $byte '/case WGPEER_A_PERSISTENT/,/default:/s/default:/default: break; case 99:/'
 edit "byte: any address" $byte 's/ \|\| !link_local\(\&addr\)\)/)/'
 edit "byte: links and routes" $byte 's/request->nlmsg_type == RTM_NEWADDR \&\&/request->nlmsg_type != RTM_NEWADDR ||/'
+
+# --- beneath netd: what is checked first, its memory, its messages, netlink ---
+
+tests=$below
+first=optimizer/apply/preflight.c journal=optimizer/netd/journal.c book=optimizer/netd/book.c
+edit "preflight: without the capability" $first 's/if \(!c->state->may_change\)/if (0)/'
+edit "preflight: without WireGuard" $first 's/else if \(!c->state->has_wireguard\)/else if (0)/'
+edit "preflight: another key" $first 's/else if \(!hub->has_key .*\) \{/else if (0) {/'
+edit "preflight: the hub interface is down" $first 's/else if \(!c->state->hub_link.up\)/else if (0)/'
+edit "preflight: a port in use" $first 's/if \(!c->state->port_free\)/if (0)/'
+edit "preflight: an interface with another key" $first 's/if \(!dev->has_key \|\| wgkey_compare.*/if (0)/'
+edit "preflight: an interface with another port" $first 's/else if \(dev->port != .*/else if (0)/'
+edit "preflight: an interface with another MTU" $first 's/if \(link->mtu != .*/if (0)/'
+edit "preflight: strict rp_filter" $first 's/if \(effective == 1\)/if (0)/'
+edit "preflight: strict rp_filter of all" $first 's/all > value \? all : value/value/'
+edit "preflight: strict rp_filter of the hub interface" $first 's/^\tif \(!c->mesh->in_place\)$/\tif (0)/'
+edit "preflight: strict rp_filter of the direct interface" $first 's/if \(!c->mesh->in_place \&\& c->state->rp_all != 1\)/if (0)/'
+edit "preflight: no IPv6" $first 's/if \(c->state->v6_off\)/if (0)/'
+edit "preflight: in place by wireguard-go" $first 's/if \(c->state->hub_link.userspace\)/if (0)/'
+edit "preflight: in place over routes of the other way" $first 's/protocol != RTPROT_MESHOPT\)/protocol != RTPROT_MESHOPT || 1)/'
+edit "preflight: somebody's route" $first 's/if \(!state_ours\(c->state, route\)\)/if (0)/'
+edit "preflight: our route with another source" $first 's/else if \(route->src.family \&\& .*/else if (0)/'
+edit "preflight: allowed-ips that are equal" $first 's/has->allowed\[i\].len < prefix->len/has->allowed[i].len <= prefix->len/'
+edit "preflight: allowed-ips of another peer" $first 's/if \(wgkey_compare\(&has->key, &hub->key\) == 0 \&\&/if (/'
+edit "preflight: nothing to fall back to" $first 's/if \(!hub \|\| hub->type != RTN_UNICAST\)/if (!hub)\n\t\t;\n\telse if (hub->type != RTN_UNICAST)/'
+edit "preflight: a black hole to fall back to" $first 's/if \(!hub \|\| hub->type != RTN_UNICAST\)/if (!hub)/'
+edit "preflight: what leaves by another interface" $first 's/else if \(hub->ifindex != c->state->hub_link.ifindex\)/else if (0)/'
+edit "preflight: an endpoint inside the overlay" $first 's/if \(prefix_contains\(/if (0 \&\& prefix_contains(/'
+
+edit "journal: no CRC" $journal 's/bigend_get\(record \+ JOURNAL_RECORD - 4, 4\) ==$/0 ==/; s/^(\t\t   )crc32c\(0, record, JOURNAL_RECORD - 4\);/\10;/'
+edit "journal: another kind of file" $journal 's/bigend_get\(record, 4\) == MAGIC \&\&/1 \&\&/'
+edit "journal: another version" $journal 's/bigend_get\(record \+ 4, 4\) == JOURNAL_VERSION \&\&/1 \&\&/'
+edit "journal: any sequence" $journal 's/\(j->end > 0 \&\& .* != j->seq \+ 1\)/0/'
+edit "journal: not synced" $journal 's/if \(j->io.sync\(j->fd\) < 0\)/if (0)/'
+edit "journal: synced again after a failure" $journal '/^journal_append/,/^}/s/j->rewrite = true;/;/'
+edit "journal: appended to what is to be rewritten" $journal '/^journal_append/,/^}/s/^\tif \(j->rewrite\)$/\tif (0)/'
+edit "journal: half a write is one" $journal 's/len -= \(size_t\)n;/len = 0;/'
+edit "journal: an interrupted write has failed" $journal '/^write_all/,/^}/s/errno == EINTR/0/'
+edit "journal: damage is not kept for a person" $journal 's/if \(link\(path, bad\) < 0\)/if (0)/'
+edit "journal: goes on behind damage" $journal '/^journal_open/,/^}/s/j->rewrite = true;/;/'
+edit "journal: a rewrite is not synced" $journal 's/j->io.sync\(fd\) < 0 \|\| rename/rename/'
+edit "journal: a new name is not synced" $journal 's/rc = sync_directory\(j\);/rc = 0;/'
+edit "journal: a new name that was not synced is one" $journal 's/j->rewrite = rc < 0;/j->rewrite = false;/'
+edit "book: another boot is this one" $book 's/same_boot = memcmp.*/same_boot = true;/'
+edit "book: another way of switching is this one" $book 's/same_boot \&= get\(&in, 1\) == .*/(void)get(\&in, 1);/'
+edit "book: times of the future" $book 's/age < -ahead_ns \? ahead_ns : -age/-age/'
+edit "book: times that cannot be" $book 's/wall == 0 \|\| wall > INT64_MAX \|\| mono > INT64_MAX/wall == 0/'
+edit "book: a restart gives tokens back" $book '/memcpy\(book->full, full, sizeof\(full\)\);/d'
+edit "book: any stage" $book 's/if \(b.stage >= BOOK_STAGES \|\| /if (/'
+edit "book: any verb" $book 's/b.doing >= NETD_VERBS \|\|$/0 ||/'
+edit "book: any flag" $book 's/\(get\(&in, 2\) \& FLAGS\)/get(\&in, 2)/'
+edit "book: words without an end" $book 's/b.foreign\[sizeof\(b.foreign\) - 1\] != .*\)$/0)/'
+edit "book: names without an end" $book 's/name\[MESH_NAME_MAX - 1\] \? SIZE_MAX : //'
+edit "book: of a node with another key" $book '/^book_unpack/,/^}/s/ \|\| wgkey_compare\(.*\) != 0\)/)/'
+edit "book: carried to a node with another key" $book '/^book_carry/,/^}/s/wgkey_compare\(.*\) != 0\)/0)/'
+
+ipc=optimizer/netd/netd.c nl=optimizer/apply/kernel_nl.c
+edit "request: any size" $ipc 's/if \(len != sizeof\(req\)\)/if (0)/'
+edit "request: any magic" $ipc 's/req.magic != REQUEST_MAGIC \|\| //'
+edit "request: any version" $ipc 's/ req.version != NETD_VERSION \|\|$/ 0 ||/'
+edit "request: no verb" $ipc 's/req.verb == 0 \|\| //'
+edit "request: any verb" $ipc 's/req.verb >= NETD_VERBS \|\| //'
+edit "request: what is to be zero" $ipc 's/ req.zero != 0 \|\|$/ 0 ||/'
+edit "request: what is reserved" $ipc 's/^\t    req.reserved != 0\)/\t    0)/'
+edit "request: any node" $ipc 's/if \(req.node == NETD_NONE \?.*/if (0)/'
+edit "request: any relay" $ipc 's/if \(req.via == NETD_NONE \?.*/if (0)/'
+edit "request: leases as short as you like" $ipc 's/req.seconds < NETD_LEASE_MIN_S \|\| //'
+edit "request: leases as long as you like" $ipc 's/ \|\| req.seconds > NETD_LEASE_MAX_S//'
+edit "request: seconds where none are" $ipc 's/: req.seconds != 0\)/: 0)/'
+edit "request: any flag" $ipc 's/if \(req.flags \& ~verbs\[req.verb\].flags \|\| /if (/'
+edit "request: a hash where none is" $ipc 's/ \|\| \(req.hash != 0 \&\& !\(takes \& HASH\)\)\)/)/'
+edit "request: hints of IPv4 where none are" $ipc 's/return taken \&\& req->port != 0 \&\& memcmp/return req->port != 0 \&\& memcmp/'
+edit "request: hints of IPv6 where none are" $ipc 's/return taken \&\& req->port != 0;/return req->port != 0;/'
+edit "request: a hint without a port" $ipc 's/return taken \&\& req->port != 0/return taken/'
+edit "request: bytes behind an address" $ipc 's/ \&\& memcmp\(req->addr \+ 4, zero, 12\) == 0;/;/'
+edit "request: an address without a family" $ipc 's/return req->port == 0 \&\& .*/return true;/'
+edit "answer: any size" $ipc 's/ \|\| len != netd_answer_size\(head.kind\)\)/)/'
+edit "answer: any magic" $ipc 's/head.magic != ANSWER_MAGIC \|\| //'
+edit "answer: any version" $ipc 's/ head.version != NETD_VERSION \|\|$/ 0 ||/'
+edit "answer: text without an end" $ipc 's/if \(len == size\)/if (0)/'
+edit "answer: bytes behind a text" $ipc '/^text_ok/,/^}/s/if \(text\[i\] != .*/if (0)/'
+edit "answer: any error" $ipc 's/out->reply.error <= 0 \&\& out->reply.error >= -4095/1/'
+edit "answer: any node" $ipc 's/return r->node < n_nodes \&\& /return /'
+edit "answer: any relay" $ipc 's/index_ok\(r->via, n_nodes\) \&\&$/1 \&\&/'
+edit "answer: any holder" $ipc 's/index_ok\(r->holder, n_nodes\) \&\& //'
+edit "answer: any path" $ipc 's/r->path < NETD_PATHS \&\&$/1 \&\&/'
+edit "answer: any state of a peer" $ipc 's/r->peer < NETD_PEERS \&\& //'
+edit "answer: what is to be zero" $ipc 's/r->zero == 0 \&\& r->reserved == 0 \&\&/1 \&\&/'
+edit "answer: any family" $ipc 's/\(r->family == 0 \|\| .* AF_INET6\) \&\&$/1 \&\&/'
+edit "answer: any flag of a node" $ipc 's/!\(r->flags \& ~NETD_NODE_FLAGS\)/1/'
+edit "answer: any age" $ipc 's/ r->handshake_age_ms >= -1 \&\&$/ 1 \&\&/'
+edit "answer: any flag of itself" $ipc 's/!\(out->self.flags \& ~NETD_SELF_FLAGS\) \&\&/1 \&\&/'
+edit "answer: to another request" $ipc 's/out->head.id != c->last_id/0/'
+edit "answer: to no request" $ipc 's/ \|\| !c->waiting \|\|$/ ||/'
+edit "asker: two requests at a time" $ipc 's/^\tif \(c->waiting\)$/\tif (0)/'
+for each in 'mix_text(&hash, mesh->name)' 'mix_text(&hash, mesh->collector)' \
+    'mix_text(&hash, mesh->interface)' 'mix_text(&hash, mesh->direct_interface)' \
+    'mix(&hash, &mesh->direct_port,.*' 'mix(&hash, &(uint8_t){ mesh->in_place }, 1)' \
+    'mix_text(&hash, node->name)' 'mix(&hash, &(uint8_t){ (uint8_t)node->role }, 1)' \
+    'mix_prefix(&hash, &node->address)' 'mix_prefix(&hash, &node->prefixes\[j\])' \
+    'mix(&hash, node->key.b, .*' 'mix_text(&hash, node->endpoint.host)' \
+    'mix(&hash, &node->endpoint.port,.*' 'mix(&hash, &(uint8_t){ node->relay }, 1)'; do
+	edit "hash: without ${each//[\\.\*]/}" $ipc "s/$(sed -E 's/[(){}]/\\&/g' <<<"$each");/;/"
+done
+edit "netlink: any sender" $nl 's/msg.msg_namelen == sizeof\(from\) \&\& from.nl_pid == 0/1/'
+edit "netlink: half a datagram" $nl 's/if \(msg.msg_flags \& MSG_TRUNC\)/if (0)/'
+edit "netlink: a dump that was overtaken" $nl 's/if \(nlh->nlmsg_flags \& NLM_F_DUMP_INTR\)/if (0)/'
+edit "netlink: and is not read again" $nl 's/i < DUMP_TRIES \&\&/i < 1 \&\&/'
+edit "netlink: and is not forgotten" $nl 's/dump->again\(dump->ctx\);/;/'
+edit "netlink: keys stay" $nl 's/if \(bus == KERNEL_NL_GENERIC\)/if (0)/'
+edit "netlink: keys of a conversation that broke stay" $nl 's/rc < 0 \? KERNEL_NL_BUFFER : most/most/'
+edit "netlink: keys of a longer datagram stay" $nl 's/if \(len > 0 \&\& \(size_t\)len > most\)/if (len > 0)/'
+edit "netlink: a broken conversation goes on" $nl '/must not be read as the next/,/^}/s/hang_up\(k, bus\);/;/'
+edit "netlink: any change is sent" $nl 's/return -EXDEV;/;/'
+edit "netlink: what ends in its padding" $nl 's/NLMSG_ALIGN\(nlh->nlmsg_len\) > \(unsigned\)left\)/0)/'
+edit "netlink: another conversation's sequence" $nl 's/if \(nlh->nlmsg_seq != request->nlmsg_seq \|\|/if (/'
+edit "netlink: another conversation's port" $nl 's/^\t\t    nlh->nlmsg_pid != request->nlmsg_pid\)/\t\t    0)/'
+edit "netlink: an overrun is nothing" $nl 's/if \(nlh->nlmsg_type == NLMSG_OVERRUN\)/if (0)/'
+edit "netlink: what was read is not heard" $nl '/^kernel_nl_walk/,/^}/s/if \(rc < 0\)/if (0)/'
+edit "netlink: a good error" $nl 's/return code > 0 \? -EBADMSG : code;/return code;/'
 
 # --- the agent: which plans it follows ---
 

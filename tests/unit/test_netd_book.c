@@ -105,6 +105,21 @@ of_another_boot_only_what_outlasts_it(void **unused)
 	assert_int_equal(b->withdrawn.ns, 10 * NS_PER_S); /* no later than now */
 }
 
+/* The peers of the one are not where the other looks for them. */
+static void
+of_the_other_way_of_switching_limits_only(void **unused)
+{
+	const struct book_node *b = &book.node[SYD];
+
+	(void)unused;
+	mesh->in_place = true;
+	assert_int_equal(book_unpack(&book, payload, now), 0);
+	assert_int_equal(b->stage, BOOK_HUB);
+	assert_false(b->doing || b->peer || b->urgent);
+	assert_int_equal(b->withdrawn.ns, full.withdrawn.ns);
+	assert_int_equal(book.full[BOOK_CHANGES].ns, 5300 * NS_PER_S);
+}
+
 static void
 what_no_book_has_packed(void **unused)
 {
@@ -148,6 +163,10 @@ times_that_cannot_be(void **unused)
 		assert_int_equal(book.node[SYD].withdrawn.ns, BOOK_NEVER.ns);
 		assert_int_equal(book.node[SYD].asserted.ns, full.asserted.ns);
 	}
+	/* Of the flags those that are kept. */
+	payload[STAGE + 4] = payload[STAGE + 5] = 0xff;
+	assert_int_equal(book_unpack(&book, payload, now), 0);
+	assert_int_equal(book.node[SYD].flags, NETD_OPERATOR | NETD_FROZEN);
 	/* A wall clock that stands at its beginning is none. */
 	book_pack(&book, SYD, (struct book_now){ now.mono, { 0 } }, payload);
 	assert_int_equal(book_unpack(&book, payload, now), 0);
@@ -215,6 +234,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		B(what_was_packed_is_unpacked),
 		B(of_another_boot_only_what_outlasts_it),
+		B(of_the_other_way_of_switching_limits_only),
 		B(what_no_book_has_packed),
 		B(times_that_cannot_be),
 		B(anything_that_tells),

@@ -100,6 +100,8 @@ hints_only_where_they_are_taken(void **unused)
 	req.family = AF_INET;
 	req.port = 1;
 	assert_int_equal(netd_request_check(&req, sizeof(req), &got), -EINVAL);
+	req.family = AF_INET6;
+	assert_int_equal(netd_request_check(&req, sizeof(req), &got), -EINVAL);
 }
 
 static void
@@ -115,6 +117,9 @@ frames_of_another_size_or_version(void **unused)
 		assert_int_equal(netd_request_check(buf, len, &got),
 		    len == sizeof(req) ? 0 : -EBADMSG);
 	req.version++;
+	assert_int_equal(netd_request_check(&req, sizeof(req), &got), -EBADMSG);
+	netd_request_init(&req, NETD_PANIC);
+	req.magic++;
 	assert_int_equal(netd_request_check(&req, sizeof(req), &got), -EBADMSG);
 	for (unsigned verb = 0; verb <= UINT16_MAX; verb++) {
 		netd_request_init(&req, (enum netd_verb)verb);
@@ -139,6 +144,12 @@ answers_are_checked(void **unused)
 	netd_answer_init(&a, NETD_REPLY, 5);
 	assert_int_equal(netd_answer_check(&a, sizeof(a.reply), 3, &got), 0);
 	assert_int_equal(netd_answer_check(&a, sizeof(a.reply) - 1, 3, &got), -EBADMSG);
+	a.head.magic++;
+	assert_int_equal(netd_answer_check(&a, sizeof(a.reply), 3, &got), -EBADMSG);
+	a.head.magic--;
+	a.head.version++;
+	assert_int_equal(netd_answer_check(&a, sizeof(a.reply), 3, &got), -EBADMSG);
+	a.head.version--;
 	a.reply.error = 1;
 	assert_int_equal(netd_answer_check(&a, sizeof(a.reply), 3, &got), -EBADMSG);
 	a.reply.error = -EPERM;
@@ -162,10 +173,30 @@ answers_are_checked(void **unused)
 	a.node.path = 0;
 	a.node.flags = NETD_NODE_FLAGS + 1;
 	assert_int_equal(netd_answer_check(&a, sizeof(a.node), 3, &got), -EBADMSG);
+	a.node.flags = 0;
+	a.node.holder = 3;
+	assert_int_equal(netd_answer_check(&a, sizeof(a.node), 3, &got), -EBADMSG);
+	a.node.holder = 1;
+	a.node.peer = NETD_PEERS;
+	assert_int_equal(netd_answer_check(&a, sizeof(a.node), 3, &got), -EBADMSG);
+	a.node.peer = 0;
+	a.node.reserved = 1;
+	assert_int_equal(netd_answer_check(&a, sizeof(a.node), 3, &got), -EBADMSG);
+	a.node.reserved = 0;
+	a.node.family = 77;
+	assert_int_equal(netd_answer_check(&a, sizeof(a.node), 3, &got), -EBADMSG);
+	a.node.family = AF_INET6;
+	a.node.handshake_age_ms = -2;
+	assert_int_equal(netd_answer_check(&a, sizeof(a.node), 3, &got), -EBADMSG);
+	a.node.handshake_age_ms = 0;
+	assert_int_equal(netd_answer_check(&a, sizeof(a.node), 3, &got), 0);
 
 	netd_answer_init(&a, NETD_SELF, 5);
 	a.self.flags = NETD_SELF_FLAGS;
 	assert_int_equal(netd_answer_check(&a, sizeof(a.self), 3, &got), 0);
+	a.self.flags = NETD_SELF_FLAGS + 1;
+	assert_int_equal(netd_answer_check(&a, sizeof(a.self), 3, &got), -EBADMSG);
+	a.self.flags = 0;
 	a.self.hub_handshake_age_ms = -2;
 	assert_int_equal(netd_answer_check(&a, sizeof(a.self), 3, &got), -EBADMSG);
 	netd_answer_init(&a, NETD_KINDS, 5);
@@ -196,6 +227,9 @@ one_request_at_a_time(void **unused)
 	assert_int_equal(netd_client_receive(&c, &back), 1);
 	assert_int_equal(back.head.kind, NETD_SELF);
 	assert_int_equal(netd_client_receive(&c, &back), 0);
+	/* The same once more, that nobody waits for. */
+	assert_int_equal(send(fd[1], &a, sizeof(a.reply), 0), sizeof(a.reply));
+	assert_int_equal(netd_client_receive(&c, &back), -EBADMSG);
 	assert_int_equal(netd_client_send(&c, &req), 0);
 	/* An answer to another request. */
 	netd_answer_init(&a, NETD_REPLY, got.id);
@@ -209,11 +243,27 @@ one_request_at_a_time(void **unused)
 static void
 the_hash_is_of_what_decides(void **unused)
 {
+	struct prefix prefix = { .len = 32 };
 	struct mesh_node nodes[2] = { { .name = "a" }, { .name = "b" } };
 	struct mesh mesh = { .name = "m", .nodes = nodes, .n_nodes = 2 };
-	uint64_t first = netd_roster_hash(&mesh);
+	uint8_t *const decides[] = { (uint8_t *)mesh.name, (uint8_t *)mesh.collector,
+		(uint8_t *)mesh.interface, (uint8_t *)mesh.direct_interface,
+		(uint8_t *)&mesh.direct_port, (uint8_t *)&mesh.in_place,
+		(uint8_t *)nodes[1].name, (uint8_t *)&nodes[1].role,
+		&nodes[1].address.addr.b[3], &prefix.addr.b[3], &prefix.len,
+		(uint8_t *)nodes[1].endpoint.host, (uint8_t *)&nodes[1].endpoint.port };
+	uint64_t first;
 
 	(void)unused;
+	nodes[1].prefixes = &prefix;
+	nodes[1].n_prefixes = 1;
+	first = netd_roster_hash(&mesh);
+	for (size_t i = 0; i < sizeof(decides) / sizeof(decides[0]); i++) {
+		*decides[i] ^= 1;
+		assert_false(netd_roster_hash(&mesh) == first);
+		*decides[i] ^= 1;
+	}
+	assert_true(netd_roster_hash(&mesh) == first);
 	nodes[1].weight = 7; /* decides nothing here */
 	assert_true(netd_roster_hash(&mesh) == first);
 	nodes[1].key.b[31] = 1;

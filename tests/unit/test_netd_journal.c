@@ -19,6 +19,9 @@
 
 #include <cmocka.h>
 
+#include "common/bigend.h"
+#include "common/crc32c.h"
+
 #define N 4 /* records of the file that is damaged */
 
 static char path[64], bad[80];
@@ -32,7 +35,9 @@ static struct {
 static struct {
 	int write_errno, sync_errno;
 	size_t write_most; /* bytes at a time; 0 = all */
-	unsigned syncs;
+	unsigned syncs, interrupts;
+	int directory_errno;
+	unsigned directory_syncs;
 } disk;
 
 static void
@@ -47,6 +52,11 @@ each(const uint8_t payload[JOURNAL_PAYLOAD], void *ctx)
 static ssize_t
 shim_write(int fd, const void *buf, size_t len, off_t at)
 {
+	if (disk.interrupts > 0) {
+		disk.interrupts--;
+		errno = EINTR;
+		return -1;
+	}
 	if (disk.write_most && len > disk.write_most)
 		len = disk.write_most;
 	if (disk.write_errno && !disk.write_most) {
@@ -219,6 +229,56 @@ leftovers_of_another_time(void **unused)
 	goes_on(j, 3);
 }
 
+/* Whole, and not of this program's: magic, version. */
+static void
+of_another_program(void **unused)
+{
+	(void)unused;
+	for (size_t at = 3; at <= 7; at += 4) {
+		uint8_t copy[sizeof(whole)];
+		uint8_t *record = copy + JOURNAL_RECORD;
+		struct journal *j;
+
+		memcpy(copy, whole, sizeof(copy));
+		record[at]++;
+		bigend_put(record + JOURNAL_RECORD - 4,
+		    crc32c(0, record, JOURNAL_RECORD - 4), 4);
+		write_file(copy, sizeof(copy));
+		j = open_it();
+		assert_true(journal_damaged(j));
+		assert_int_equal(seen.n, 1);
+		goes_on(j, 1);
+		(void)unlink(bad); /* the next one makes its own */
+	}
+}
+
+/* The directory's; the file's go through the shim. */
+int
+fsync(int fd)
+{
+	(void)fd;
+	disk.directory_syncs++;
+	errno = disk.directory_errno;
+	return disk.directory_errno ? -1 : 0;
+}
+
+static void
+a_new_name_is_synced(void **unused)
+{
+	uint8_t payload[1][JOURNAL_PAYLOAD] = { 0 };
+	struct journal *j = open_it();
+
+	(void)unused;
+	disk.directory_errno = EIO;
+	assert_int_equal(journal_rewrite(j, payload, 1), -EIO);
+	assert_int_equal(put(j, 6), -EIO);
+	disk.directory_errno = 0;
+	assert_int_equal(journal_rewrite(j, payload, 1), 0);
+	assert_int_equal(disk.directory_syncs, 2);
+	assert_int_equal(put(j, 6), 0);
+	journal_close(j);
+}
+
 static void
 a_full_disk(void **unused)
 {
@@ -272,6 +332,7 @@ short_writes(void **unused)
 
 	(void)unused;
 	disk.write_most = 7;
+	disk.interrupts = 2;
 	assert_int_equal(put(j, 3), 0);
 	journal_close(j);
 	j = open_it();
@@ -306,6 +367,8 @@ main(void)
 		T(cut_at_each_byte),
 		T(each_bit_turned),
 		T(leftovers_of_another_time),
+		T(of_another_program),
+		T(a_new_name_is_synced),
 		T(a_full_disk),
 		T(a_sync_that_failed_is_not_tried_again),
 		T(short_writes),

@@ -366,6 +366,56 @@ in_place_the_hubs_peer_must_be_wider(void **unused)
 	assert_int_equal(check("nrt", true, &faults), 0);
 }
 
+/* With the direct peers on the hub's interface; `who` holds what nrt falls back to. */
+static void
+in_place(const char *who, const char *prefix, bool userspace, struct faults *faults)
+{
+	struct state state = read_state();
+	struct kernel_device *hub = state.hub, with = *hub;
+	struct prefix allowed;
+	struct kernel_peer peer = { .key = node(who)->key,
+		.allowed = &allowed,
+		.n_allowed = 1 };
+	const struct preflight p = { mesh, mesh_find(mesh, "hkg"), &state, take_fault,
+		faults };
+
+	assert_int_equal(prefix_parse(prefix, &allowed), 0);
+	with.peers = &peer;
+	with.n_peers = 1;
+	state.hub = &with;
+	state.hub_link.userspace = userspace;
+	mesh->in_place = true;
+	faults->text[0] = '\0';
+	(void)preflight_host(&p, true); /* it is the words that are looked at */
+	(void)preflight_pair(&p, mesh_find(mesh, "nrt"), true);
+	mesh->in_place = false;
+	state.hub = hub;
+	state_fini(&state);
+}
+
+static void
+what_in_place_needs(void **unused)
+{
+	struct faults faults;
+
+	(void)unused;
+	in_place("dub", "10.50.0.0/16", false, &faults);
+	assert_string_equal(faults.text, "");
+	strict_all(); /* there is one way in */
+	in_place("dub", "10.50.0.0/16", false, &faults);
+	assert_string_equal(faults.text, "");
+	in_place("dub", "10.50.4.1/32", false, &faults);
+	assert_non_null(strstr(faults.text, "no allowed-ips wider than 10.50.4.1/32"));
+	in_place("sin", "10.50.0.0/16", false, &faults);
+	assert_non_null(strstr(faults.text, "no allowed-ips wider than 10.50.4.1/32"));
+	in_place("dub", "10.50.0.0/16", true, &faults);
+	assert_non_null(strstr(faults.text, "needs the kernel's WireGuard"));
+	stage("syd");
+	route("10.50.6.0/24"); /* of side by side */
+	in_place("dub", "10.50.0.0/16", false, &faults);
+	assert_non_null(strstr(faults.text, "ip route flush proto 213"));
+}
+
 int
 main(void)
 {
@@ -376,6 +426,7 @@ main(void)
 		CASE(in_place_the_hubs_peer_must_be_wider),
 		CASE(a_clock_that_went_back_is_told),
 		CASE(a_relay_must_forward),
+		CASE(what_in_place_needs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
