@@ -11,7 +11,7 @@
 #	 205 ms \         / 287 ms
 #	          [dub]                 wg0: 492 ms; serves the plan as a file
 #
-# Timeout: 900
+# Timeout: 1200
 
 . "$(dirname "$0")/lib.sh"
 . "$LAB_DIR/agents.sh"
@@ -33,7 +33,7 @@ given_back() {	# given_back NODE: once in ten minutes
 anew() {	# by the hub, with agents that know nothing, netd included
 	for node in hkg nrt; do
 		agent_dies $node
-		ip -n "$node" link del wgd0
+		ip -n "$node" link del wgd0 2>/dev/null
 	done
 	sleep 1		# netd ends by itself
 	rm -rf "$TMP"/state.* "$TMP"/run.*
@@ -136,4 +136,47 @@ made() { n hkg wg show wgd0 peers | grep -q .; }
 check "ip link del: made anew after that" every 1 60 made
 must ip -n hkg link del wgd0
 told "ip link del again" hkg "nrt: its interface was removed twice"
+
+# --- wg-quick down and up of wg0 ---
+
+quick() {	# quick UP-OR-DOWN NODE: from a file such as the operator's
+	local at=$TMP/quick.$2
+	mkdir -p "$at"
+	(umask 077 && sed "/^ListenPort/a Address = ${CIDR[$2]}" "$TMP/$2.wg" >"$at/wg0.conf")
+	n "$2" wg-quick "$1" "$at/wg0.conf" >>"$RES/wg-quick.log" 2>&1
+}
+twice_said() { [ "$(grep -c "$1" "$RES/agent-hkg.log")" = 2 ]; }
+
+anew
+check "direct at both ends" every 3 150 both_are direct hkg nrt
+sleep 6
+before=$(steady)
+stream_start quick hkg nrt 100 40
+sleep 2
+check "wg-quick down on the hub" quick down "$HUB"
+for node in hkg nrt; do
+	check "wg-quick down on the hub: $node says so" every 0.5 10 logged $node "the hub does not answer"
+done
+sleep 10
+check "wg-quick up on the hub" quick up "$HUB"
+for node in hkg nrt; do
+	check "wg-quick up on the hub: $node says so" every 0.5 20 logged $node "the hub answers again"
+done
+none_lost "wg-quick down and up on the hub" quick
+check_eq "wg-quick down and up on the hub: nothing was changed" "$(steady)" "$before"
+
+# A direct tunnel needs nothing of wg0: the overlay address is on wgd0 as well.
+stream_start spoke hkg nrt 100 40
+sleep 2
+check "wg-quick down at one end" quick down hkg
+check "wg-quick down at one end: told" every 0.5 10 twice_said "the hub does not answer"
+sleep 10
+check_eq "wg-quick down at one end: the tunnel is in use" "$(paths)" "direct direct"
+check "wg-quick up at one end" quick up hkg
+check "wg-quick up at one end: told" every 0.5 20 twice_said "the hub answers again"
+none_lost "wg-quick down and up at one end" spoke
+check_eq "wg-quick down and up at one end: nothing was changed" "$(steady)" "$before"
+path_way hkg nrt loss 100%
+check "and the hub is there to go back to" every 0.5 10 by_hub hkg nrt
+check_near "by the hub" "$(ping_ms hkg "${ADDR[nrt]}" 3)" 492 1%
 finish
