@@ -92,20 +92,40 @@ check "the hub sees nrt's NAT, and says so" every 1 40 seen nrt "$B:51821"
 check_eq "its peers for that have no prefix" \
     "$(n "$HUB" wg show wgd0 allowed-ips | awk '{ print $2 }' | sort -u)" "(none)"
 
-fresh nrt random random drop
-publish nrt 49 492 "hkg=$A:40001" "nrt=$B:40002"
 told() { grep -q "gives a new port to each destination" "$RES/agent-hkg.log" "$RES/agent-nrt.log"; }
-check "random, random, drop: the verdict" every 1 40 told
-check_eq "random, random, drop: no session" "$(both_shaken nrt && echo up)" ""
-check_near "random, random, drop: by the hub" "$(ping_ms hkg "${ADDR[nrt]}" 3)" 492 1%
-check_eq "random, random, drop: no route" "$(ip -n hkg -N route show proto 213 | wc -l)" 0
+never() {	# never MODE-OF-HKG MODE-OF-NRT PORT PORT: where the hub sees them
+	fresh nrt "$1" "$2" drop
+	publish nrt 49 492 "hkg=$A:$3" "nrt=$B:$4"
+	check "$1, $2, drop: the verdict" every 1 40 told
+	check_eq "$1, $2, drop: no session" "$(both_shaken nrt && echo up)" ""
+	check_near "$1, $2, drop: by the hub" "$(ping_ms hkg "${ADDR[nrt]}" 3)" 492 1%
+	check_eq "$1, $2, drop: no route" "$(ip -n hkg -N route show proto 213 | wc -l)" 0
+}
+never random random 40001 40002
+never default random 51821 40002
 
-for mode in random fully-random; do
+for mode in default random fully-random; do
 	fresh sin $mode public drop
 	since=$(now_ms)
 	publish sin 38 408
 	up "$since" sin "$mode, public"
 done
+
+# The end that does not start hears of the plan 3 s late: the other's first handshake has
+# met a closed NAT, and the second, 5 s after it, passes.
+late=hkg
+[[ $(base64 -d <<<"${KEY[hkg]}" | od -An -v -tx1) > $(base64 -d <<<"${KEY[nrt]}" | od -An -v -tx1) ]] ||
+    late=nrt
+fresh nrt default default drop
+since=$(now_ms)
+kill -STOP "${lab_pid[agent-$late]}"
+publish nrt 49 492 "hkg=$A:51821" "nrt=$B:51821"
+sleep 3
+kill -CONT "${lab_pid[agent-$late]}"
+every 0.05 15 both_shaken nrt
+took=$(($(now_ms) - since))
+check_ge "default, default, one end 3 s late: not before, ms" $took 3000
+check_le "default, default, one end 3 s late: a session at both ends after so many ms" $took 8000
 n "$HUB" wg showconf wg0 >"$TMP/wg0.after"
 # Its peers' endpoints move with their NATs.
 check "wg0 of the hub is as it was" \
