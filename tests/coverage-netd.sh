@@ -15,7 +15,7 @@ cd "$(dirname "$0")/.."
 out=build/gcov
 rm -rf "$out"
 mkdir -p "$out"
-all='policy keeper keeper_look keeper_peer keeper_place keeper_route keeper_tell keeper_watch book scene'
+all='policy keeper keeper_look keeper_peer keeper_place keeper_roster keeper_route keeper_tell keeper_watch book scene'
 tests=$(cd tests/unit && echo test_netd*.c)
 libs=$(pkg-config --libs libmnl libsodium)
 

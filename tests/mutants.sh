@@ -13,7 +13,8 @@ out=build/mutants
 rm -rf "$out"
 mkdir -p "$out/obj"
 netd='test_netd_policy test_netd test_netd_watch test_netd_kill test_netd_fail test_netd_found
-	test_netd_machine test_netd_place test_netd_place_fail test_nl_names test_nl_place'
+	test_netd_machine test_netd_roster test_netd_place test_netd_place_fail test_nl_names
+	test_nl_place'
 agent='test_agent_way test_agent_watch test_agent_live test_agent_guard test_agent_follow
 	test_agent_nat test_agent_turn test_agent_dwell test_pair test_agent_once test_agent_core
 	test_agent_model test_agent_place test_agent_event test_agent_uplink test_agent_lifeline
@@ -192,7 +193,18 @@ edit "keeper: the clock keeps from a lease" $keeper 's/^\tif \(preflight_host\(\
 edit "peer: others' prefixes are taken" $peer 's/rc = keeper_peer_taken\(k, to, err\);/rc = 0;/'
 edit "keeper: tokens are free" $keeper 's/^\tif \(v.charge\)/\tif (0)/'
 edit "keeper: any mesh file" $keeper 's/k->greeted = rc == 0 \&\& req->hash == netd_roster_hash\(k->mesh\);/k->greeted = true;/'
-edit "keeper: what the mesh file drops keeps its route" $keeper 's/\(void\)keeper_withdraw\(k, i, err\);/;/'
+roster=optimizer/netd/keeper_roster.c book=optimizer/netd/book.c
+edit "roster: what the mesh file drops keeps its route" $roster 's/rc = keeper_orphans\(k, err\)/rc = 0/'
+edit "roster: a path whose relay is none stays" $roster 's/if \(!peers \&\& !is_whole\(k, i, \&s\)\)/if (!peers \&\& !k)/'
+edit "roster: prefixes stay with a peer that is not given them" $roster 's/n_extra \&\& !k->mesh->in_place/0/'
+edit "roster: an edit of the file is an operator" $roster 's/rc = keeper_peer_complete\(k, node, NULL, err\);/rc = 0;/'
+edit "roster: an operator is an edit of the file" $roster 's/return k->book.node\[node\].given != .*/return true;/'
+edit "roster: an operator's peer is mended" $roster 's/own \&\& b->peer \&\& !b->flags/own \&\& b->peer/'
+edit "roster: a revoked key stays" $roster 's/rc = keeper_former_remove\(k, NETD_NONE, err\);/rc = 0;/'
+edit "roster: a revoked key goes while its end may send" $roster 's/mono_diff\(k->now.mono, k->roster_at\) >= POLICY_SETTLE/true/'
+edit "roster: in place any peer that looks like ours goes" $roster 's/return book_had\(.*/return true;/'
+edit "book: a restart takes an edit of the file for a hand" $book 's/^\tput\(\&out, b->given, 8\);/\tput(\&out, 0, 8);/'
+edit "book: who is no relay any more stays one" $book 's/ \|\| mesh->nodes\[node\].relay \? node/ || true ? node/'
 edit "guard: any interface for WireGuard" $guard 's/only\(request, sizeof\(\*genl\), WGDEVICE_A_IFNAME, ifname,/(1 || only(request, sizeof(*genl), WGDEVICE_A_IFNAME, ifname,/; s/strlen\(ifname\) \+ 1\) \&\&$/strlen(ifname) + 1)) \&\&/'
 edit "guard: REPLACE_PEERS" $guard 's/if \(mnl_attr_get_type\(attr\) == WGDEVICE_A_FLAGS\)/if (0)/'
 edit "guard: REPLACE_ALLOWEDIPS" $guard 's/flags \& ~\(uint32_t\)WGPEER_F_REMOVE_ME/0/'

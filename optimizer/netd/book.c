@@ -40,6 +40,7 @@ void
 book_fini(struct book *book)
 {
 	free(book->node);
+	free(book->former);
 	*book = (struct book){ 0 };
 }
 
@@ -112,6 +113,7 @@ book_pack(const struct book *book, uint32_t node, struct book_now now,
 		put_time(&out, book->full[i]);
 	put_bytes(&out, b->foreign, sizeof(b->foreign));
 	put(&out, book->mesh->in_place, 1);
+	put(&out, b->given, 8);
 }
 
 static uint64_t
@@ -137,12 +139,41 @@ get_time(struct packer *in, int64_t ahead_ns, bool same_boot)
 	return mono_add(in->now.mono, age < -ahead_ns ? ahead_ns : -age);
 }
 
+bool
+book_had(const struct book *book, const struct wgkey *key)
+{
+	for (size_t i = 0; i < book->n_former; i++) {
+		if (wgkey_compare(&book->former[i], key) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+add_former(struct book *book, const struct wgkey *key)
+{
+	if (book_had(book, key))
+		return;
+	book->former =
+	    mem_grow(book->former, book->n_former + 1, sizeof(*book->former));
+	book->former[book->n_former++] = *key;
+}
+
 static uint32_t
 find(const struct mesh *mesh, const char name[MESH_NAME_MAX])
 {
 	size_t i = name[MESH_NAME_MAX - 1] ? SIZE_MAX : mesh_find(mesh, name);
 
 	return i == SIZE_MAX ? NETD_NONE : (uint32_t)i;
+}
+
+/* One that is none any more carries nothing. */
+static uint32_t
+relay(const struct mesh *mesh, const char name[MESH_NAME_MAX])
+{
+	uint32_t node = find(mesh, name);
+
+	return node == NETD_NONE || mesh->nodes[node].relay ? node : NETD_NONE;
 }
 
 int
@@ -178,20 +209,26 @@ book_unpack(struct book *book, const uint8_t payload[JOURNAL_PAYLOAD],
 	memcpy(b.foreign, in.p, sizeof(b.foreign));
 	in.p += sizeof(b.foreign);
 	same_boot &= get(&in, 1) == book->mesh->in_place;
+	b.given = get(&in, 8); /* 0 in a record of an older version */
 	if (b.stage >= BOOK_STAGES || b.doing >= NETD_VERBS ||
 	    b.foreign[sizeof(b.foreign) - 1] != '\0')
 		return -EBADMSG;
 	/* Tokens were spent, whoever they were spent on. */
 	memcpy(book->full, full, sizeof(full));
 	node = find(book->mesh, name);
-	if (node == NETD_NONE || wgkey_compare(&book->mesh->nodes[node].key, &key) != 0)
+	if (node == NETD_NONE ||
+	    wgkey_compare(&book->mesh->nodes[node].key, &key) != 0) {
+		if (b.peer && same_boot)
+			add_former(book, &key);
 		return -ENOENT;
-	b.via = find(book->mesh, via);
+	}
+	b.via = relay(book->mesh, via);
 	if (!same_boot) {
 		b.stage = BOOK_HUB;
 		b.doing = 0;
 		b.peer = b.urgent = false;
 		b.via = NETD_NONE;
+		b.given = 0;
 	}
 	book->node[node] = b;
 	return 0;
@@ -201,17 +238,22 @@ void
 book_carry(struct book *to, const struct book *from)
 {
 	memcpy(to->full, from->full, sizeof(to->full));
+	for (size_t i = 0; i < from->n_former; i++)
+		add_former(to, &from->former[i]);
 	for (size_t i = 0; i < from->mesh->n_nodes; i++) {
 		const struct mesh_node *who = &from->mesh->nodes[i];
 		uint32_t node = find(to->mesh, who->name);
 		uint32_t via = from->node[i].via;
 
 		if (node == NETD_NONE ||
-		    wgkey_compare(&to->mesh->nodes[node].key, &who->key) != 0)
+		    wgkey_compare(&to->mesh->nodes[node].key, &who->key) != 0) {
+			if (from->node[i].peer)
+				add_former(to, &who->key);
 			continue;
+		}
 		to->node[node] = from->node[i];
 		to->node[node].via = via == NETD_NONE
 					 ? via
-					 : find(to->mesh, from->mesh->nodes[via].name);
+					 : relay(to->mesh, from->mesh->nodes[via].name);
 	}
 }

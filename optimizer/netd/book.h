@@ -30,6 +30,8 @@ struct book_node {
 	struct mono adopted;
 	/* In place, where the kernel keeps none: of its lease.  A restart ends it. */
 	struct mono lease_until;
+	/* scene_given() when its peer was last as it should be; 0 = unknown. */
+	uint64_t given;
 	char foreign[NETD_FOREIGN_MAX];
 };
 
@@ -38,6 +40,8 @@ struct book {
 	struct book_node *node;		/* owned, one for each of the mesh */
 	struct mono full[BOOK_BUCKETS]; /* when all tokens will be there again */
 	uint8_t boot[BOOK_BOOT];
+	struct wgkey *former; /* owned: keys of ours that the mesh has no more */
+	size_t n_former;
 };
 
 struct book_now {
@@ -58,13 +62,16 @@ void book_pack(const struct book *book, uint32_t node, struct book_now now,
 /*
  * Of another boot, or of the other way of switching, only limits and marks are taken
  * over: what was made is gone, or not where we look.  -ENOENT
- * for a node that the mesh does not have, by name and key, -EBADMSG for what no book
- * has packed.
+ * for a node that the mesh does not have, by name and key, of which only the key is
+ * kept if a peer was made for it; -EBADMSG for what no book has packed.
  */
 int book_unpack(struct book *book, const uint8_t payload[JOURNAL_PAYLOAD],
     struct book_now now);
 
-/* All that `from` knows of the nodes that both have. */
+/* All that `from` knows of the nodes that both have; of the others as book_unpack(). */
 void book_carry(struct book *to, const struct book *from);
+
+/* Was a peer made under this key, of a node that the mesh no longer has? */
+bool book_had(const struct book *book, const struct wgkey *key);
 
 #endif

@@ -96,6 +96,7 @@ keeper_open(const struct keeper_opts *opts, struct keeper_now now, struct keeper
 	k->now = now;
 	k->mesh = opts->mesh;
 	k->self = opts->self;
+	k->roster_at = now.mono;
 	k->limit[BOOK_CHANGES] = opts->limit.burst ? opts->limit : default_limit;
 	k->limit[BOOK_URGENT] = urgent_limit;
 	k->seen = mem_array(k->mesh->n_nodes, sizeof(*k->seen));
@@ -185,7 +186,7 @@ state(struct keeper *k, uint32_t id, struct err *err)
 	return rc;
 }
 
-/* The mesh file has changed: what it no longer speaks of goes by the hub. */
+/* The mesh file has changed. */
 static int
 reload(struct keeper *k, struct err *err)
 {
@@ -203,24 +204,9 @@ reload(struct keeper *k, struct err *err)
 		    "the direct interface is another now: meshopt panic, then restart "
 		    "meshopt-agent");
 	}
+	if (netd_roster_hash(mesh) != netd_roster_hash(k->mesh))
+		k->roster_at = k->now.mono;
 	book_init(&book, mesh, k->book.boot);
-	for (uint32_t i = 0; i < k->mesh->n_nodes; i++) {
-		size_t now = mesh_find(mesh, k->mesh->nodes[i].name);
-		const struct mesh_node *old = &k->mesh->nodes[i], *fresh;
-
-		fresh = now == SIZE_MAX ? NULL : &mesh->nodes[now];
-		if (fresh && wgkey_compare(&fresh->key, &old->key) == 0 &&
-		    fresh->n_prefixes == old->n_prefixes &&
-		    memcmp(fresh->prefixes, old->prefixes,
-			old->n_prefixes * sizeof(*old->prefixes)) == 0)
-			continue;
-		if (k->book.node[i].stage >= BOOK_LEASED)
-			(void)keeper_withdraw(k, i, err); /* a lease ends by itself */
-		/* On the hub interface nobody would ever take it away. */
-		if (k->mesh->in_place && k->book.node[i].peer)
-			(void)kernel_peer_remove(k->opts.kernel, &old->key);
-		k->book.node[i].peer = false; /* until it is staged as it is now */
-	}
 	book_carry(&book, &k->book);
 	scene_fini(&k->scene);
 	book_fini(&k->book);
@@ -231,7 +217,7 @@ reload(struct keeper *k, struct err *err)
 	free(k->seen);
 	k->seen = mem_array(mesh->n_nodes, sizeof(*k->seen));
 	keeper_place_open(k);
-	return keeper_look(k, err);
+	return 0;
 }
 
 static int
@@ -241,6 +227,11 @@ hello(struct keeper *k, const struct netd_request *req, struct err *err)
 
 	if (req->hash != netd_roster_hash(k->mesh))
 		rc = reload(k, err);
+	/* Nothing is made before all is gone that the file does not give. */
+	if (rc == 0)
+		rc = keeper_look(k, err);
+	if (rc == 0)
+		rc = keeper_follow(k, err);
 	k->greeted = rc == 0 && req->hash == netd_roster_hash(k->mesh);
 	if (rc == 0 && !k->greeted)
 		rc = err_code(err, ESTALE, "this is not the mesh file that netd reads");

@@ -34,7 +34,8 @@ struct keeper {
 	struct state state;	  /* as last read; scene is of it */
 	struct scene scene;
 	unsigned ifindex[2];
-	unsigned watched; /* the direct interface at the last look of the watch */
+	unsigned watched;      /* the direct interface at the last look of the watch */
+	struct mono roster_at; /* since when this mesh file is what we go by */
 	bool greeted, damaged;
 	bool blind; /* the last look failed: state and scene are empty */
 	struct err words;
@@ -70,6 +71,8 @@ int keeper_unstage(struct keeper *k, uint32_t node, uint32_t via, struct err *er
 int keeper_reflect(struct keeper *k, uint32_t node, struct err *err);
 /* Every route of ours, even of nobody. */
 int keeper_panic(struct keeper *k, struct err *err);
+/* Those of nobody only. */
+int keeper_orphans(struct keeper *k, struct err *err);
 /* The direct interface with all its addresses, where it lacks something. */
 int keeper_interface(struct keeper *k, struct err *err);
 
@@ -114,6 +117,24 @@ keeper_who(const struct keeper *k, uint32_t node)
 {
 	return &k->mesh->nodes[node];
 }
+
+/* --- keeper_roster.c --- */
+
+/*
+ * After a look: what the mesh file does not give goes, and peers of ours become what it
+ * gives.  A second call goes on with what failed, and does nothing if nothing is to do.
+ */
+int keeper_follow(struct keeper *k, struct err *err);
+/* Does the mesh file give it something else than when its peer was last right? */
+bool keeper_is_stale(const struct keeper *k, uint32_t node);
+/* ... and so that its packets must go by the hub? */
+bool keeper_is_astray(const struct keeper *k, uint32_t node,
+    const struct scene_node *s);
+/* It has just been given what it has now; NETD_NONE = nobody has. */
+void keeper_regive(struct keeper *k, uint32_t node);
+bool keeper_is_former(const struct keeper *k, const struct kernel_peer *peer);
+/* Those that have what this node's peer is to have; NETD_NONE = all. */
+int keeper_former_remove(struct keeper *k, uint32_t node, struct err *err);
 
 /* --- keeper_watch.c --- */
 

@@ -87,23 +87,6 @@ keeper_interface(struct keeper *k, struct err *err)
 	return rc;
 }
 
-/*
- * Is this a peer that was made for the node under a key that the mesh file no longer
- * has?  Its link-local address is of its own key, which nobody else would set.
- */
-static bool
-is_former(const struct keeper *k, uint32_t node, const struct kernel_peer *peer)
-{
-	const struct mesh_node *w = keeper_who(k, node);
-	struct prefix own = { wgkey_link_local(&peer->key), 128 };
-	size_t found = 0;
-
-	for (size_t i = 0; i < w->n_prefixes; i++)
-		found += scene_among(peer->allowed, peer->n_allowed, &w->prefixes[i]);
-	return found == w->n_prefixes && peer->n_allowed == found + 1 &&
-	       scene_among(peer->allowed, peer->n_allowed, &own);
-}
-
 int
 keeper_peer_taken(struct keeper *k, uint32_t node, struct err *err)
 {
@@ -120,7 +103,7 @@ keeper_peer_taken(struct keeper *k, uint32_t node, struct err *err)
 
 		if (owner != node && owner != NETD_NONE && k->book.node[owner].peer)
 			continue;
-		if (owner == NETD_NONE && is_former(k, node, peer))
+		if (owner == NETD_NONE && keeper_is_former(k, peer))
 			continue;
 		for (size_t i = 0; i < peer->n_allowed && rc == 0; i++) {
 			if (scene_among(want, n, &peer->allowed[i]) == (owner == node))
@@ -138,29 +121,6 @@ keeper_peer_taken(struct keeper *k, uint32_t node, struct err *err)
 	}
 	free(want);
 	return rc;
-}
-
-/* A node whose key is another now is nobody under its old one. */
-static int
-remove_former(struct keeper *k, uint32_t node, struct err *err)
-{
-	const struct kernel_device *dev = k->state.direct;
-
-	for (size_t p = 0; dev && p < dev->n_peers; p++) {
-		int rc;
-
-		if (k->scene.owner[p] != NETD_NONE ||
-		    !is_former(k, node, &dev->peers[p]))
-			continue;
-		if (k->mesh->in_place)
-			(void)kernel_claim(k->opts.kernel, &dev->peers[p].key);
-		rc = kernel_peer_remove(k->opts.kernel, &dev->peers[p].key);
-		kernel_disclaim(k->opts.kernel, &dev->peers[p].key);
-		if (rc < 0)
-			return keeper_failed(k, node, rc, "removing its old peer", err);
-		return keeper_look(k, err);
-	}
-	return 0;
 }
 
 int
@@ -280,6 +240,7 @@ keeper_stage(struct keeper *k, const struct netd_request *req, struct err *err)
 	int rc;
 
 	b->via = req->via;
+	b->given = scene_given(&k->book, k->self, node);
 	rc = keeper_peer_taken(k, to, err);
 	if (rc == 0)
 		rc = claim(k, to, err);
@@ -291,7 +252,7 @@ keeper_stage(struct keeper *k, const struct netd_request *req, struct err *err)
 	}
 	rc = keeper_interface(k, err);
 	if (rc == 0)
-		rc = remove_former(k, to, err);
+		rc = keeper_former_remove(k, to, err);
 	if (rc == 0)
 		rc = keeper_peer_complete(k, to, req, err);
 	if (rc == 0)
@@ -300,6 +261,8 @@ keeper_stage(struct keeper *k, const struct netd_request *req, struct err *err)
 		b->peer |= to == node;
 		b->foreign[0] = '\0';
 		keeper_end(k, node, b->stage > BOOK_STAGED ? b->stage : BOOK_STAGED);
+		keeper_regive(k, before.via);
+		keeper_regive(k, req->via);
 		return 0;
 	}
 	*b = before;
@@ -340,6 +303,7 @@ keeper_unstage(struct keeper *k, uint32_t node, uint32_t via, struct err *err)
 		kernel_disclaim(k->opts.kernel, &keeper_who(k, node)->key);
 	} else {
 		b->via = NETD_NONE;
+		b->given = scene_given(&k->book, k->self, node);
 	}
 	rc = keeper_look(k, err);
 	scene_node(&k->scene, node, &s);
@@ -347,6 +311,7 @@ keeper_unstage(struct keeper *k, uint32_t node, uint32_t via, struct err *err)
 		rc = err_code(err, EUCLEAN, "%s: its peer is still there",
 		    keeper_who(k, node)->name);
 	keeper_end(k, node, b->peer || b->via != NETD_NONE ? BOOK_STAGED : BOOK_HUB);
+	keeper_regive(k, via);
 	return rc;
 }
 

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
+#include <string.h>
 
 /* s; a lease that was just renewed may show this much less. */
 #define LEASE_SLACK 5
@@ -123,6 +124,44 @@ keeper_withdraw(struct keeper *k, uint32_t node, struct err *err)
 	b->urgent = false;
 	keeper_end(k, node, b->peer || b->via != NETD_NONE ? BOOK_STAGED : BOOK_HUB);
 	return 0;
+}
+
+static bool
+is_orphan(const struct keeper *k, const struct prefix *prefix)
+{
+	for (uint32_t i = 0; i < k->mesh->n_nodes; i++) {
+		const struct mesh_node *w = keeper_who(k, i);
+
+		if (i != k->self && i != k->mesh->hub &&
+		    scene_among(w->prefixes, w->n_prefixes, prefix))
+			return false;
+	}
+	return true;
+}
+
+int
+keeper_orphans(struct keeper *k, struct err *err)
+{
+	char text[PREFIX_TEXT_MAX];
+	bool deleted = false;
+	int rc = 0;
+
+	for (size_t i = 0; i < k->scene.n_ours; i++) {
+		const struct prefix *dst = &k->scene.ours[i]->dst;
+		int one;
+
+		if (!is_orphan(k, dst))
+			continue;
+		one = delete_routes(k, dst);
+		deleted = true;
+		prefix_format(dst, text);
+		if (one < 0)
+			rc = err_code(err, -one, "%s: withdrawing: %s", text,
+			    strerror(-one));
+	}
+	if (deleted && rc == 0)
+		rc = keeper_look(k, err);
+	return rc;
 }
 
 int

@@ -204,6 +204,7 @@ keeper_settle(struct keeper *k, uint32_t node)
 	struct scene_node s;
 
 	if (k->mesh->in_place) {
+		b->given = scene_given(&k->book, k->self, node);
 		keeper_place_settle(k, node);
 		return;
 	}
@@ -216,6 +217,7 @@ keeper_settle(struct keeper *k, uint32_t node)
 		   : s.leased			    ? BOOK_LEASED
 		   : b->peer || b->via != NETD_NONE ? BOOK_STAGED
 						    : BOOK_HUB;
+	b->given = scene_given(&k->book, k->self, node);
 	(void)keeper_note(k, node, 0); /* it is found again */
 }
 
@@ -234,22 +236,28 @@ go_on(struct keeper *k, uint32_t node, unsigned doing)
 void
 keeper_converge(struct keeper *k)
 {
+	struct err ignored;
+
 	scene_vias(&k->scene, &k->book); /* before any peer is judged */
 	for (uint32_t i = 0; i < k->mesh->n_nodes && !k->blind; i++) {
-		const struct book_node *b = &k->book.node[i];
+		struct book_node *b = &k->book.node[i];
 		struct scene_node s;
 		bool back;
 
 		if (i == k->self || i == k->mesh->hub)
 			continue;
 		scene_node(&k->scene, i, &s);
+		/* What `meshopt apply` made since is looked at anew. */
+		if (b->stage == BOOK_HUB)
+			b->given = 0;
 		/* In place nobody else takes back what was not committed. */
-		back = s.partial || (k->mesh->in_place && s.leased);
+		back = s.partial || (k->mesh->in_place && s.leased) ||
+		       keeper_is_astray(k, i, &s);
 		if (back || b->doing)
 			go_on(k, i, back ? NETD_WITHDRAW : b->doing);
-		else if (b->stage == BOOK_HUB && (s.own || s.path != NETD_HUB))
-			keeper_settle(k, i); /* else the watch compares */
 	}
+	if (!k->blind)
+		(void)keeper_follow(k, &ignored); /* else the watch compares */
 }
 
 bool
@@ -279,6 +287,7 @@ keeper_poll(struct keeper *k, struct keeper_now now)
 	if (keeper_gone(k))
 		return;
 	keeper_place_expire(k, false);
+	(void)keeper_follow(k, &ignored); /* what failed is tried again */
 	flushed = is_flush(k);
 	for (uint32_t i = 0; i < k->mesh->n_nodes; i++) {
 		struct book_node *b = &k->book.node[i];
@@ -289,8 +298,8 @@ keeper_poll(struct keeper *k, struct keeper_now now)
 		go_on(k, i, b->doing);
 		if (k->blind)
 			return; /* as above */
-		if (b->doing)
-			continue;
+		if (b->doing || keeper_is_stale(k, i))
+			continue; /* by the next look */
 		scene_node(&k->scene, i, &s);
 		watch_peer(k, i, &s);
 		watch_routes(k, i, &s, flushed);

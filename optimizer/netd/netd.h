@@ -38,9 +38,9 @@
 enum netd_verb {
 	/*
 	 * hash = netd_roster_hash() of the asker's mesh file.  If netd's differs it
-	 * reads the file again, withdraws the routes of nodes that are no more, and
-	 * compares once more.  Every other verb but WITHDRAW and PANIC needs a HELLO
-	 * before it.
+	 * reads the file again, compares once more, and takes away what the file does
+	 * not give; as long as that fails HELLO does.  Every other verb but WITHDRAW
+	 * and PANIC needs a HELLO before it.
 	 */
 	NETD_HELLO = 1,
 	/* A struct netd_node for each node with something to tell, then netd_self. */

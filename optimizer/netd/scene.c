@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/crc32c.h"
 #include "common/mem.h"
 
 bool
@@ -191,21 +192,57 @@ scene_wanted(const struct book *book, uint32_t node, struct prefix **out, size_t
 }
 
 bool
-scene_right(const struct book *book, size_t self, uint32_t node,
-    const struct kernel_peer *peer)
+scene_holds(const struct book *book, uint32_t node, const struct kernel_peer *peer)
 {
-	bool starts = mesh_initiator(book->mesh, self, node) == self;
 	struct prefix *want;
 	size_t n, found = 0;
-	bool right;
 
 	scene_wanted(book, node, &want, &n);
 	for (size_t i = 0; i < n; i++)
 		found += scene_among(peer->allowed, peer->n_allowed, &want[i]);
-	right = found == n && peer->n_allowed == n &&
-		peer->keepalive_s == (starts ? STATE_KEEPALIVE_S : 0);
 	free(want);
-	return right;
+	return found == n && peer->n_allowed == n;
+}
+
+bool
+scene_right(const struct book *book, size_t self, uint32_t node,
+    const struct kernel_peer *peer)
+{
+	bool starts = mesh_initiator(book->mesh, self, node) == self;
+
+	return scene_holds(book, node, peer) &&
+	       peer->keepalive_s == (starts ? STATE_KEEPALIVE_S : 0);
+}
+
+/* Whatever the order in which the mesh file has them. */
+static uint32_t
+sum(const struct mesh_node *who)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < who->n_prefixes; i++) {
+		n += crc32c(who->prefixes[i].len, who->prefixes[i].addr.b,
+		    sizeof(who->prefixes[i].addr.b));
+	}
+	return n;
+}
+
+uint64_t
+scene_given(const struct book *book, size_t self, uint32_t node)
+{
+	const struct mesh *mesh = book->mesh;
+	uint32_t via = book->node[node].via;
+	uint32_t path = sum(&mesh->nodes[node]), rest;
+
+	if (via != NETD_NONE)
+		path +=
+		    crc32c(1, mesh->nodes[via].key.b, sizeof(mesh->nodes[via].key.b));
+	rest = mesh_initiator(mesh, self, node) == self ? 2 : 1;
+	for (size_t i = 0; i < mesh->n_nodes; i++) {
+		if (book->node[i].via == node)
+			rest += sum(&mesh->nodes[i]);
+	}
+	return (uint64_t)path << 32 | rest;
 }
 
 void

@@ -48,9 +48,20 @@ uint32_t scene_lease_s(const struct scene *scene, const struct prefix *prefix);
 void scene_wanted(const struct book *book, uint32_t node, struct prefix **out,
     size_t *n);
 
-/* Is the peer exactly that, and does it keep alive as it should? */
+/* Has the peer exactly that? */
+bool scene_holds(const struct book *book, uint32_t node,
+    const struct kernel_peer *peer);
+
+/* ... and does it keep alive as it should? */
 bool scene_right(const struct book *book, size_t self, uint32_t node,
     const struct kernel_peer *peer);
+
+/*
+ * A number for what mesh file and book give this node: in the upper half its prefixes
+ * and its relay's key, in the lower what else its peer is to have: the prefixes that it
+ * is the relay of, and who starts.
+ */
+uint64_t scene_given(const struct book *book, size_t self, uint32_t node);
 
 /* Of whom the book knows nothing, it takes whose relay peer holds their prefixes. */
 void scene_vias(const struct scene *scene, struct book *book);

@@ -105,7 +105,7 @@ hello_with(const char *text)
 	netd_request_init(&req, NETD_HELLO);
 	req.hash = netd_roster_hash(mesh);
 	mesh_free(mesh);
-	if (netd_ask_at(&req) < 0)
+	if (netd_ask_at(&req) == -ESTALE)
 		w.mesh = before; /* the keeper's, still */
 	return w.reply.error;
 }

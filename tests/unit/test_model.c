@@ -22,6 +22,7 @@
  * links: optimizer/netd/netd.c optimizer/netd/keeper.c optimizer/netd/keeper_look.c
  * links: optimizer/netd/keeper_tell.c optimizer/netd/keeper_peer.c
  * links: optimizer/netd/keeper_route.c optimizer/netd/keeper_watch.c
+ * links: optimizer/netd/keeper_roster.c
  * links: optimizer/netd/keeper_place.c
  * links: optimizer/apply/state.c optimizer/apply/preflight.c
  * links: tests/fakes/kernel.c tests/fakes/kernel_change.c tests/fakes/journal.c

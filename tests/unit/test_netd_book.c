@@ -8,6 +8,7 @@
  * links: optimizer/netd/keeper_look.c optimizer/netd/keeper_tell.c
  * links: optimizer/netd/keeper_peer.c optimizer/netd/keeper_route.c
  * links: optimizer/netd/keeper_watch.c
+ * links: optimizer/netd/keeper_roster.c
  * links: optimizer/netd/keeper_place.c optimizer/apply/state.c
  * links: optimizer/apply/preflight.c
  * links: tests/fakes/kernel.c tests/fakes/kernel_change.c
@@ -36,6 +37,7 @@ static const struct book_node full = { .stage = BOOK_DIRECT,
 	.withdrawn = { 4000 * NS_PER_S },
 	.asserted = { 3000 * NS_PER_S },
 	.adopted = { 2000 * NS_PER_S },
+	.given = 0x123456789abcdef0,
 	.foreign = "its peer was removed" };
 
 static int
@@ -77,6 +79,7 @@ what_was_packed_is_unpacked(void **unused)
 	assert_int_equal(b->withdrawn.ns, full.withdrawn.ns);
 	assert_int_equal(b->asserted.ns, full.asserted.ns);
 	assert_int_equal(b->adopted.ns, full.adopted.ns);
+	assert_true(b->given == full.given);
 	assert_string_equal(b->foreign, full.foreign);
 	assert_int_equal(book.full[BOOK_CHANGES].ns, 5300 * NS_PER_S);
 	assert_int_equal(book.full[BOOK_URGENT].ns, BOOK_NEVER.ns);
@@ -93,7 +96,7 @@ of_another_boot_only_what_outlasts_it(void **unused)
 	memcpy(book.boot, other, sizeof(other));
 	assert_int_equal(book_unpack(&book, payload, later), 0);
 	assert_int_equal(b->stage, BOOK_HUB);
-	assert_false(b->doing || b->peer || b->urgent);
+	assert_false(b->doing || b->peer || b->urgent || b->given);
 	assert_int_equal(b->via, NETD_NONE);
 	assert_int_equal(b->flags, NETD_OPERATOR);
 	assert_int_equal(b->withdrawn.ns, -1090 * NS_PER_S); /* 1,100 s ago */
@@ -147,6 +150,23 @@ what_no_book_has_packed(void **unused)
 		    rows[i].want == -EBADMSG ? BOOK_NEVER.ns : 5300 * NS_PER_S);
 		if (rows[i].want == 0)
 			assert_int_equal(book.node[SYD].via, NETD_NONE);
+	}
+}
+
+/* Of a node that is no more the key is kept, if what was made under it is there. */
+static void
+whose_peer_may_be_left(void **unused)
+{
+	struct wgkey key = mesh->nodes[SYD].key;
+
+	(void)unused;
+	payload[NAME] = 'x';
+	for (int i = 0; i < 2; i++) {
+		memcpy(book.boot, i ? boot : other, sizeof(boot));
+		assert_int_equal(book_unpack(&book, payload, now), -ENOENT);
+		assert_int_equal(book_unpack(&book, payload, now), -ENOENT);
+		assert_int_equal(book_had(&book, &key), i);
+		assert_int_equal(book.n_former, i);
 	}
 }
 
@@ -214,6 +234,10 @@ carried_over_to_another_mesh_file(void **unused)
 	book_init(&to, fresh, boot);
 	book.node[SIN] = book.node[NRT] = book.node[SYD] = full;
 	book.node[FRA].peer = true;
+	assert_int_equal(book_unpack(&book, payload, now), 0);
+	payload[NAME] = 'x';
+	payload[KEY] ^= 1;
+	assert_int_equal(book_unpack(&book, payload, now), -ENOENT);
 	book.full[BOOK_URGENT] = now.mono;
 	book_carry(&to, &book);
 	assert_int_equal(to.full[BOOK_URGENT].ns, now.mono.ns);
@@ -222,6 +246,9 @@ carried_over_to_another_mesh_file(void **unused)
 	assert_true(to.node[FRA].peer);
 	assert_int_equal(to.node[FRA].via, NETD_NONE);
 	assert_false(book_tells(&to.node[NRT]));
+	assert_int_equal(to.n_former, 3); /* nrt's, syd's and the one before */
+	assert_true(book_had(&to, &mesh->nodes[NRT].key));
+	assert_false(book_had(&to, &mesh->nodes[SIN].key));
 	book_fini(&to);
 	mesh_free(fresh);
 }
@@ -236,6 +263,7 @@ main(void)
 		B(of_another_boot_only_what_outlasts_it),
 		B(of_the_other_way_of_switching_limits_only),
 		B(what_no_book_has_packed),
+		B(whose_peer_may_be_left),
 		B(times_that_cannot_be),
 		B(anything_that_tells),
 		B(carried_over_to_another_mesh_file),

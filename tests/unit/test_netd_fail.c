@@ -10,6 +10,7 @@
  * links: optimizer/netd/keeper_look.c optimizer/netd/keeper_tell.c
  * links: optimizer/netd/keeper_peer.c optimizer/netd/keeper_route.c
  * links: optimizer/netd/keeper_watch.c
+ * links: optimizer/netd/keeper_roster.c
  * links: optimizer/netd/keeper_place.c optimizer/apply/state.c
  * links: optimizer/apply/preflight.c
  * links: tests/fakes/kernel.c tests/fakes/kernel_change.c

@@ -8,6 +8,7 @@
  * links: optimizer/netd/keeper_look.c optimizer/netd/keeper_tell.c
  * links: optimizer/netd/keeper_peer.c optimizer/netd/keeper_route.c
  * links: optimizer/netd/keeper_watch.c optimizer/netd/keeper_place.c
+ * links: optimizer/netd/keeper_roster.c
  * links: optimizer/apply/state.c optimizer/apply/place.c
  * links: optimizer/apply/preflight.c
  * links: tests/fakes/kernel.c tests/fakes/kernel_change.c
