@@ -179,6 +179,7 @@ edit "peer: a renewal of what is there is sent" $peer 's/\(!own \|\| missing \|\
 edit "peer: both ends of a reflector start" $peer 's/if \(node == k->mesh->hub\) \{/if (1) {/'
 edit "watch: an operator is fought" $watch 's/b->flags \|= NETD_OPERATOR;//'
 edit "watch: roaming is an operator" $watch 's/return moved \&\& !heard;/return moved;/'
+edit "peer: an endpoint of ours is an operator's" $peer 's/k->seen\[node\].endpoint.family = 0;/;/'
 edit "watch: a flush is repaired for ever" $watch 's/b->flags \|= NETD_FROZEN;/return true;/'
 edit "watch: what a panic took is put back" $watch 's/b->stage == BOOK_DIRECT && k->now.freeze/0/'
 edit "watch: a restart leaves halves" $watch 's/back = s.partial \|\| /back = /'

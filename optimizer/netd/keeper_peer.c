@@ -165,6 +165,8 @@ keeper_peer_complete(struct keeper *k, uint32_t node, const struct netd_request 
 		rc = kernel_peer_set(k->opts.kernel, &change);
 		if (rc < 0)
 			(void)keeper_failed(k, node, rc, "setting its peer", err);
+		else if (change.endpoint.family)
+			k->seen[node].endpoint.family = 0; /* we have moved it */
 	}
 	free(want);
 	return rc;

@@ -140,6 +140,32 @@ roaming_is_no_operator(void **unused)
 	}
 }
 
+/* The one that netd itself was hinted at, where nobody has answered yet. */
+static void
+an_endpoint_of_ours_is_no_operator(void **unused)
+{
+	struct netd_request req;
+
+	(void)unused;
+	behind_nat(false);
+	fake.silent = w.mesh->nodes[NRT].key;
+	netd_request_init(&req, NETD_STAGE);
+	req.node = NRT;
+	req.family = AF_INET;
+	memcpy(req.addr, (uint8_t[4]){ 203, 0, 113, 9 }, 4);
+	for (req.port = 7777; req.port < 7780; req.port++) {
+		assert_int_equal(netd_ask_at(&req), 0);
+		assert_int_equal(peer_of(NRT)->port, req.port);
+		netd_wait(20);
+		assert_int_equal(netd_state(), 0);
+		assert_int_equal(w.node[NRT].flags, 0);
+	}
+	peer_of(NRT)->port = 1; /* but this is */
+	netd_wait(20);
+	assert_int_equal(netd_state(), 0);
+	assert_int_equal(w.node[NRT].flags, NETD_OPERATOR);
+}
+
 static void
 flush(void)
 {
@@ -457,6 +483,7 @@ main(void)
 		T(a_strangers_peer_is_left),
 		T(all_that_may_be_adopted_is),
 		T(roaming_is_no_operator),
+		T(an_endpoint_of_ours_is_no_operator),
 		T(a_flush_is_repaired_once),
 		T(a_flush_beside_an_operators_pair),
 		T(a_flush_of_leases_restores_nothing),
