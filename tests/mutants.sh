@@ -193,6 +193,7 @@ edit "tell: no word of a relay that does not forward" $tell 's/\(void\)preflight
 edit "keeper: the clock keeps from a lease" $keeper 's/^\tif \(preflight_host\(\&p, true\) == 0 \&\&$/\tif (preflight_host(\&p, true) + preflight_clock(\&p) == 0 \&\&/'
 edit "peer: others' prefixes are taken" $peer 's/rc = keeper_peer_taken\(k, to, err\);/rc = 0;/'
 edit "keeper: tokens are free" $keeper 's/^\tif \(v.charge\)/\tif (0)/'
+edit "keeper: what a full disk did not take is forgotten" $keeper 's/if \(k->journal_rc \|\| /if (/'
 edit "keeper: any mesh file" $keeper 's/k->greeted = rc == 0 \&\& req->hash == netd_roster_hash\(k->mesh\);/k->greeted = true;/'
 roster=optimizer/netd/keeper_roster.c book=optimizer/netd/book.c
 edit "roster: what the mesh file drops keeps its route" $roster 's/rc = keeper_orphans\(k, err\)/rc = 0/'

@@ -45,7 +45,8 @@ keeper_note(struct keeper *k, uint32_t node, unsigned doing)
 		return 0;
 	book_pack(&k->book, node, (struct book_now){ k->now.mono, k->now.wall },
 	    payload);
-	if (journal_wants_rewrite(k->journal))
+	/* Of what could not be written the last record may say what is no more. */
+	if (k->journal_rc || journal_wants_rewrite(k->journal))
 		rc = rewrite(k);
 	if (rc == 0)
 		rc = journal_append(k->journal, payload);

@@ -381,6 +381,33 @@ each_call_of_a_reflector_fails(void **unused)
 	}
 }
 
+/* Withdrawn while the disk was full: no restart makes a flush of that. */
+static void
+a_withdrawal_that_was_not_written(void **unused)
+{
+	for (int others = 0; others < 2; others++) {
+		w.io = &fail_io;
+		assert_int_equal(netd_restart(), 0);
+		assert_int_equal(netd_hello(), 0);
+		promote(SIN);
+		if (others)
+			promote(SYD);
+		netd_poll();
+		break_at(WRITE, true, 1);
+		assert_int_equal(netd_ask(NETD_WITHDRAW, SIN, NETD_NONE), 0);
+		break_at(WRITE, false, 0);
+		netd_wait(20); /* there is room again */
+		assert_int_equal(netd_restart(), 0);
+		netd_poll();
+		assert_int_equal(netd_hello(), 0);
+		assert_int_equal(path(SIN), NETD_HUB);
+		assert_int_equal(w.node[SIN].flags, 0);
+		assert_int_equal(path(SYD), others ? NETD_DIRECT : NETD_HUB);
+		(void)finish(unused);
+		(void)begin(unused);
+	}
+}
+
 int
 main(void)
 {
@@ -389,6 +416,7 @@ main(void)
 		T(each_call_of_its_own_fails),
 		T(neither_changed_nor_read),
 		T(each_call_of_a_reflector_fails),
+		T(a_withdrawal_that_was_not_written),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
