@@ -195,6 +195,7 @@ edit "peer: others' prefixes are taken" $peer 's/rc = keeper_peer_taken\(k, to, 
 edit "keeper: tokens are free" $keeper 's/^\tif \(v.charge\)/\tif (0)/'
 edit "keeper: what a full disk did not take is forgotten" $keeper 's/if \(k->journal_rc \|\| /if (/'
 edit "keeper: any mesh file" $keeper 's/k->greeted = rc == 0 \&\& req->hash == netd_roster_hash\(k->mesh\);/k->greeted = true;/'
+edit "scene: a lease in its last moment is for ever" optimizer/netd/scene.c 's/!is_lease\(scene->ours\[i\]\)/scene->ours[i]->expires_s == 0/'
 roster=optimizer/netd/keeper_roster.c book=optimizer/netd/book.c
 edit "roster: what the mesh file drops keeps its route" $roster 's/rc = keeper_orphans\(k, err\)/rc = 0/'
 edit "roster: a path whose relay is none stays" $roster 's/if \(!peers \&\& !is_whole\(k, i, \&s\)\)/if (!peers \&\& !k)/'

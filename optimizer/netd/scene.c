@@ -60,12 +60,20 @@ scene_fini(struct scene *scene)
 	*scene = (struct scene){ 0 };
 }
 
+/* Of IPv6; what is left of it may read as 0, which stands for ever elsewhere. */
+static bool
+is_lease(const struct kernel_route *route)
+{
+	return route->expires_s || (route->dst.addr.family == AF_INET6 &&
+				       route->metric == KERNEL_LEASE_METRIC);
+}
+
 const struct kernel_route *
 scene_route(const struct scene *scene, const struct prefix *prefix)
 {
 	for (size_t i = 0; i < scene->n_ours; i++) {
 		if (scene->ours[i]->protocol == RTPROT_MESHOPT &&
-		    scene->ours[i]->expires_s == 0 &&
+		    !is_lease(scene->ours[i]) &&
 		    scene_same(&scene->ours[i]->dst, prefix))
 			return scene->ours[i];
 	}

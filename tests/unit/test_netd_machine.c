@@ -50,6 +50,32 @@ a_lease_made_to_last(void **unused)
 	assert_int_equal(path(SIN), NETD_HUB);
 }
 
+/* What the kernel tells of the last moment of one is 0 s, as of what never ends. */
+static void
+a_lease_in_its_last_moment(void **unused)
+{
+	char *text = strdup(netd_mesh_text), *at;
+
+	(void)unused;
+	at = strstr(text, "10.50.4.3/32, 10.50.6.0/24, ");
+	memmove(at, at + 28, strlen(at + 28) + 1); /* of IPv6 only */
+	memcpy(strstr(text, "10.50.4.3/24"), "fd50:6::1/64", 12);
+	w.mesh_text = text;
+	assert_int_equal(netd_restart(), 0);
+	assert_int_equal(netd_hello(), 0);
+	assert_int_equal(netd_stage(SYD), 0);
+	assert_int_equal(netd_ask(NETD_LEASE, SYD, NETD_NONE), 0);
+	netd_wait(50);
+	fake.routes[fake.n_routes - 1].expires_s = 0;
+	netd_poll();
+	assert_int_not_equal(path(SYD), NETD_DIRECT);
+	fake_drop_route(fake.n_routes - 1);
+	netd_wait(20);
+	assert_int_equal(path(SYD), NETD_HUB);
+	assert_int_equal(w.node[SYD].flags, 0); /* nobody has deleted it */
+	free(text);
+}
+
 static void
 a_lease_on_an_interface_that_is_down(void **unused)
 {
@@ -256,6 +282,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		T(a_lease_made_to_last),
 		T(a_lease_on_an_interface_that_is_down),
+		T(a_lease_in_its_last_moment),
 		T(prefixes_with_two_peers),
 		T(nothing_goes_while_something_arrives),
 		T(without_the_hub_interface),
