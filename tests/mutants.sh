@@ -174,6 +174,7 @@ edit "route: a withdrawal that failed is not gone on with" $route 's/ \&\& !b->d
 edit "route: the lease goes before the route is there" $route 's/^\trc = add_routes\(k, node, err\);/\trc = 0;/'
 edit "route: a withdrawal is not waited for" $route 's/b->withdrawn = k->now.mono;//'
 edit "peer: what was set is not read back" $peer 's/rc = keeper_peer_check\(k, to, err\);/rc = 0;/'
+edit "peer: a withdrawal that failed is forgotten for a STAGE" $peer 's/if \(b->doing == NETD_WITHDRAW\)/if (0)/'
 edit "peer: both ends start" $peer 's/if \(starts && to.family/if (to.family/'
 edit "peer: a renewal of what is there is sent" $peer 's/\(!own \|\| missing \|\| change/(1 || missing || change/'
 edit "peer: both ends of a reflector start" $peer 's/if \(node == k->mesh->hub\) \{/if (1) {/'

@@ -236,11 +236,18 @@ int
 keeper_stage(struct keeper *k, const struct netd_request *req, struct err *err)
 {
 	uint32_t node = req->node, to = req->via == NETD_NONE ? node : req->via;
-	struct book_node *b = &k->book.node[node], before = *b;
 	bool without = !state_peer(&k->state, &keeper_who(k, node)->key);
+	struct book_node *b = &k->book.node[node], before;
 	struct err ignored;
 	int rc;
 
+	/* What was begun and failed is ended first: it must not be forgotten. */
+	if (b->doing == NETD_WITHDRAW) {
+		rc = keeper_withdraw(k, node, err);
+		if (rc < 0)
+			return rc;
+	}
+	before = *b;
 	b->via = req->via;
 	b->given = scene_given(&k->book, k->self, node);
 	rc = keeper_peer_taken(k, to, err);

@@ -322,6 +322,30 @@ asked_again_after_an_undoing_that_failed(void **unused)
 	assert_int_equal(w.node[SYD].flags, 0);
 }
 
+/* A withdrawal that failed is gone on with, whatever else is asked for. */
+static void
+staged_after_a_withdrawal_that_failed(void **unused)
+{
+	(void)unused;
+	promote(SIN);
+	fake.fail_call = FAKE_ROUTE_DEL;
+	fake.fail_rc = -ETIMEDOUT;
+	assert_int_equal(netd_ask(NETD_WITHDRAW, SIN, NETD_NONE), -ETIMEDOUT);
+	assert_int_equal(netd_stage(SIN), -ETIMEDOUT);
+	assert_int_equal(path(SIN), NETD_DIRECT);
+	fake.fail_rc = 0;
+	assert_int_equal(netd_restart(), 0);
+	assert_int_equal(netd_hello(), 0);
+	assert_int_equal(path(SIN), NETD_HUB);
+	promote(SYD);
+	fake.fail_rc = -ETIMEDOUT;
+	assert_int_equal(netd_ask(NETD_WITHDRAW, SYD, NETD_NONE), -ETIMEDOUT);
+	fake.fail_rc = 0;
+	assert_int_equal(netd_stage(SYD), 0);
+	assert_int_equal(path(SYD), NETD_HUB);
+	assert_int_equal(w.node[SIN].flags | w.node[SYD].flags, 0);
+}
+
 static void
 a_lease_that_ends_while_it_is_committed(void **unused)
 {
@@ -486,6 +510,7 @@ main(void)
 		T(a_withdrawal_without_an_interface),
 		T(a_lease_that_does_not_last),
 		T(asked_again_after_an_undoing_that_failed),
+		T(staged_after_a_withdrawal_that_failed),
 		T(a_lease_that_ends_while_it_is_committed),
 		T(routes_that_apply_made),
 		T(a_half_of_nobodys_making),
