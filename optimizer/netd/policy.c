@@ -6,7 +6,6 @@
 #include "optimizer/netd/policy.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 /* A build with -DMUTANT=n has no guard n.  Numbers are given once. */
@@ -357,12 +356,14 @@ policy_judge(const struct policy_facts *f, const struct netd_request *req,
 		return v;
 	if (GUARD(29, !f->greeted))
 		v.rc = err_code(err, ESTALE, "no hello with this mesh file yet");
-	/* A prefix cannot be with two peers while it moves; nor is the hub's changed.
-	 */
+	/* A prefix cannot be with two peers while it moves. */
 	else if (GUARD(35, f->mesh->in_place &&
 			       (req->via != NETD_NONE || req->verb == NETD_REFLECT)))
 		v.rc =
 		    err_code(err, EPERM, "in place there are no relays or reflectors");
+	/* Its own paths are everybody's way back. */
+	else if (GUARD(36, f->self == f->mesh->hub && req->verb <= NETD_COMMIT))
+		v.rc = err_code(err, EPERM, "the hub has no paths to change");
 	if (v.rc == 0 && req->verb == NETD_REFLECT)
 		v.rc = judge_reflect(f, req->node, err);
 	if (v.rc < 0 || req->verb == NETD_REFLECT)

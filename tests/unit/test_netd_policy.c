@@ -148,6 +148,28 @@ in_place(void **unused)
 	assert_int_equal(judge(), 0);
 }
 
+/* It is by way of the hub that all others go, so it goes by nobody. */
+static void
+at_the_hub(void **unused)
+{
+	static const enum netd_verb never[] = { NETD_STAGE, NETD_STAGE_RELAY,
+		NETD_LEASE, NETD_COMMIT },
+				    may[] = { NETD_UNSTAGE, NETD_ADOPT, NETD_WITHDRAW,
+					    NETD_PANIC };
+
+	(void)unused;
+	for (int i = 0; i < 4; i++) {
+		allow(never[i]);
+		assert_int_equal(judge(), 0);
+		facts.self = mesh->hub;
+		assert_int_equal(judge(), -EPERM);
+		assert_non_null(strstr(err.text, "the hub"));
+		allow(may[i]);
+		facts.self = mesh->hub;
+		assert_int_equal(judge(), 0);
+	}
+}
+
 /* Between the hub and one that has no Endpoint; nrt has none. */
 static void
 reflectors(void **unused)
@@ -519,6 +541,7 @@ main(void)
 		cmocka_unit_test(what_is_right_is_allowed),
 		cmocka_unit_test(the_way_back_is_never_closed),
 		cmocka_unit_test(in_place),
+		cmocka_unit_test(at_the_hub),
 		cmocka_unit_test(reflectors),
 		cmocka_unit_test(what_stands_against_every_change),
 		cmocka_unit_test(nodes_that_are_never_touched),
