@@ -23,6 +23,7 @@ struct book_node {
 	unsigned doing;	       /* enum netd_verb that was begun and not ended; 0 */
 	bool peer;	       /* its own peer is of our making */
 	bool urgent;	       /* its lease was charged to BOOK_URGENT */
+	bool reflects;	       /* its reflector was made; forgotten by a restart */
 	uint32_t via;	/* whose peer is to hold its prefixes; NETD_NONE = its own */
 	uint16_t flags; /* NETD_OPERATOR, NETD_FROZEN */
 	struct mono withdrawn; /* when its last route went */

@@ -207,6 +207,7 @@ reload(struct keeper *k, struct err *err)
 	}
 	if (netd_roster_hash(mesh) != netd_roster_hash(k->mesh))
 		k->roster_at = k->now.mono;
+	keeper_reflectors_drop(k, mesh);
 	book_init(&book, mesh, k->book.boot);
 	book_carry(&book, &k->book);
 	scene_fini(&k->scene);
@@ -278,6 +279,7 @@ adopt(struct keeper *k, uint32_t node)
 
 	b->flags = 0;
 	b->foreign[0] = '\0';
+	b->reflects = false;
 	b->adopted = k->now.mono;
 	keeper_settle(k, node);
 }

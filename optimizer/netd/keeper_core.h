@@ -67,7 +67,10 @@ int keeper_lease(struct keeper *k, uint32_t node, uint32_t seconds, struct err *
 int keeper_commit(struct keeper *k, uint32_t node, struct err *err);
 int keeper_withdraw(struct keeper *k, uint32_t node, struct err *err);
 int keeper_unstage(struct keeper *k, uint32_t node, uint32_t via, struct err *err);
-/* In no journal: what carries nothing is not missed, and is made again when asked. */
+/*
+ * In no journal: what carries nothing is not missed, and is made again when asked.  But
+ * one that was taken away only once in ten minutes.
+ */
 int keeper_reflect(struct keeper *k, uint32_t node, struct err *err);
 /* Every route of ours, even of nobody. */
 int keeper_panic(struct keeper *k, struct err *err);
@@ -133,12 +136,19 @@ bool keeper_is_astray(const struct keeper *k, uint32_t node,
 /* It has just been given what it has now; NETD_NONE = nobody has. */
 void keeper_regive(struct keeper *k, uint32_t node);
 bool keeper_is_former(const struct keeper *k, const struct kernel_peer *peer);
+/* A revoked key must not stay: it has no address to be known by afterwards. */
+void keeper_reflectors_drop(struct keeper *k, const struct mesh *mesh);
 /* Those that have what this node's peer is to have; NETD_NONE = all. */
 int keeper_former_remove(struct keeper *k, uint32_t node, struct err *err);
 
 /* --- keeper_watch.c --- */
 
 void keeper_converge(struct keeper *k);
+/*
+ * What others took is put back once in ten minutes, and then frozen: true, and noted in
+ * the book, if it may be.
+ */
+bool keeper_may_assert(struct keeper *k, uint32_t node, const char *cause);
 /* After a look: is the interface gone, and what stood on it nobody's any more? */
 bool keeper_gone(struct keeper *k);
 /* The book takes what the kernel has for what we made. */

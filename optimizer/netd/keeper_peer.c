@@ -308,7 +308,7 @@ keeper_unstage(struct keeper *k, uint32_t node, uint32_t via, struct err *err)
 		return rc;
 	}
 	if (via == NETD_NONE) {
-		b->peer = false;
+		b->peer = b->reflects = false;
 		kernel_disclaim(k->opts.kernel, &keeper_who(k, node)->key);
 	} else {
 		b->via = NETD_NONE;
@@ -338,6 +338,22 @@ hub_address(const struct keeper *k)
 	return who->endpoint.addr;
 }
 
+/* May it be made, or made anew once after somebody took it away? */
+static int
+may_reflect(struct keeper *k, uint32_t node, bool there, struct err *err)
+{
+	struct book_node *b = &k->book.node[node];
+
+	if (!there && b->reflects && !b->flags) {
+		(void)keeper_may_assert(k, node,
+		    "its reflector was removed twice in ten minutes");
+		(void)keeper_note(k, node, b->doing); /* else it is found again */
+	}
+	return b->flags ? err_code(err, ECANCELED, "%s: frozen: %s",
+			      keeper_who(k, node)->name, b->foreign)
+			: 0;
+}
+
 int
 keeper_reflect(struct keeper *k, uint32_t node, struct err *err)
 {
@@ -346,19 +362,27 @@ keeper_reflect(struct keeper *k, uint32_t node, struct err *err)
 	int rc;
 
 	if (own && own->n_allowed)
-		return err_code(err, EACCES,
-		    "%s: its peer on %s has prefixes: wg show %s",
-		    keeper_who(k, node)->name, k->mesh->direct_interface,
-		    k->mesh->direct_interface);
-	if (own)
-		return 0;
+		return err_code(err, EACCES, "%s: its peer has prefixes: wg show %s",
+		    keeper_who(k, node)->name, k->mesh->direct_interface);
+	rc = may_reflect(k, node, own != NULL, err);
+	if (rc < 0)
+		return rc;
 	/* The one behind NAT starts, and keeps its NAT open. */
 	if (node == k->mesh->hub) {
-		change.endpoint = hub_address(k);
-		change.port = k->mesh->direct_port;
-		change.set_keepalive = true;
+		struct addr to = hub_address(k);
+
+		change.set_keepalive = !own;
 		change.keepalive_s = STATE_KEEPALIVE_S;
+		change.port = k->mesh->direct_port;
+		/* Not known before, or it has moved away from us. */
+		if (!own || !own->endpoint.family ||
+		    (!state_alive(own, k->state.now) &&
+			!addr_equal(&own->endpoint, &to)))
+			change.endpoint = to;
 	}
+	k->book.node[node].reflects |= own != NULL;
+	if (own && !change.endpoint.family)
+		return 0;
 	rc = keeper_interface(k, err);
 	if (rc < 0)
 		return rc;
@@ -370,5 +394,6 @@ keeper_reflect(struct keeper *k, uint32_t node, struct err *err)
 		rc = err_code(err, EUCLEAN,
 		    "%s: the kernel does not show its peer as set",
 		    keeper_who(k, node)->name);
+	k->book.node[node].reflects |= rc == 0;
 	return rc;
 }

@@ -73,6 +73,24 @@ keeper_former_remove(struct keeper *k, uint32_t node, struct err *err)
 	return removed ? keeper_look(k, err) : 0;
 }
 
+void
+keeper_reflectors_drop(struct keeper *k, const struct mesh *mesh)
+{
+	struct err ignored;
+
+	(void)keeper_look(k, &ignored); /* blind it drops none */
+	for (uint32_t i = 0; i < k->mesh->n_nodes; i++) {
+		const struct wgkey *key = &keeper_who(k, i)->key;
+		const struct kernel_peer *own = state_peer(&k->state, key);
+		size_t now = mesh_find(mesh, keeper_who(k, i)->name);
+
+		if (own && k->book.node[i].reflects && own->n_allowed == 0 &&
+		    (now == SIZE_MAX || wgkey_compare(&mesh->nodes[now].key, key) != 0))
+			(void)kernel_peer_remove(k->opts.kernel,
+			    key); /* else it carries nothing, still */
+	}
+}
+
 /* What its packets take is what the mesh file gives it still, or the hub. */
 static bool
 is_whole(const struct keeper *k, uint32_t node, const struct scene_node *s)

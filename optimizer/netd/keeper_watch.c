@@ -24,9 +24,8 @@ theirs(struct keeper *k, uint32_t node, const char *what)
 	(void)keeper_note(k, node, 0); /* without a disk it is found again */
 }
 
-/* Since the wrong thing may be put back only once, and then never again by itself. */
-static bool
-may_assert(struct keeper *k, uint32_t node, const char *cause)
+bool
+keeper_may_assert(struct keeper *k, uint32_t node, const char *cause)
 {
 	struct book_node *b = &k->book.node[node];
 
@@ -132,7 +131,7 @@ interface_gone(struct keeper *k)
 		b->peer = false;
 		b->via = NETD_NONE;
 		b->stage = BOOK_HUB;
-		(void)may_assert(k, i,
+		(void)keeper_may_assert(k, i,
 		    "its interface was removed twice in ten minutes: who does that, "
 		    "wg-quick or systemd-networkd?");
 		(void)keeper_note(k, i, 0); /* found again by the next look */
@@ -164,7 +163,7 @@ repair(struct keeper *k, uint32_t node)
 	struct err ignored;
 
 	/* What is not repaired goes by the hub, in the book too. */
-	if (!may_assert(k, node,
+	if (!keeper_may_assert(k, node,
 		"its routes were deleted twice in ten minutes: with systemd-networkd "
 		"set "
 		"ManageForeignRoutes=no, or see who flushes them") ||

@@ -359,8 +359,7 @@ policy_judge(const struct policy_facts *f, const struct netd_request *req,
 	/* A prefix cannot be with two peers while it moves. */
 	else if (GUARD(35, f->mesh->in_place &&
 			       (req->via != NETD_NONE || req->verb == NETD_REFLECT)))
-		v.rc =
-		    err_code(err, EPERM, "in place there are no relays or reflectors");
+		v.rc = err_code(err, EPERM, "in place: no relays, no reflectors");
 	/* Its own paths are everybody's way back. */
 	else if (GUARD(36, f->self == f->mesh->hub && req->verb <= NETD_COMMIT))
 		v.rc = err_code(err, EPERM, "the hub has no paths to change");
@@ -368,7 +367,8 @@ policy_judge(const struct policy_facts *f, const struct netd_request *req,
 		v.rc = judge_reflect(f, req->node, err);
 	if (v.rc < 0 || req->verb == NETD_REFLECT)
 		return v;
-	v.rc = check_node(f, req->node, err);
+	if (req->verb != NETD_ADOPT || req->node != f->mesh->hub) /* a reflector */
+		v.rc = check_node(f, req->node, err);
 	if (v.rc == 0 && req->via != NETD_NONE)
 		v.rc = check_relay(f, req, err);
 	if (v.rc == 0 && req->verb == NETD_ADOPT)

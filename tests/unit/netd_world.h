@@ -120,7 +120,7 @@ netd_load(size_t *self, struct err *err, void *ctx)
 		return NULL;
 	}
 	mesh = netd_mesh(w.mesh_text);
-	*self = mesh_find(mesh, "hkg");
+	*self = mesh_find(mesh, w.at_hub ? "dub" : "hkg");
 	w.mesh = mesh;
 	return mesh;
 }

@@ -496,6 +496,19 @@ adopting(void **unused)
 	assert_int_equal(judge(), 0);
 }
 
+/* The hub's own entry is of a reflector, and nothing else is done with it. */
+static void
+adopting_a_reflector(void **unused)
+{
+	(void)unused;
+	allow(NETD_ADOPT);
+	req.node = (uint32_t)mesh->hub;
+	assert_int_equal(judge(), 0);
+	allow(NETD_UNSTAGE);
+	req.node = (uint32_t)mesh->hub;
+	assert_int_equal(judge(), -EPERM);
+}
+
 static void
 tokens(void **unused)
 {
@@ -553,6 +566,7 @@ main(void)
 		cmocka_unit_test(commits),
 		cmocka_unit_test(unstaging),
 		cmocka_unit_test(adopting),
+		cmocka_unit_test(adopting_a_reflector),
 		cmocka_unit_test(tokens),
 		cmocka_unit_test(when_a_path_is_dead),
 	};

@@ -364,6 +364,50 @@ killed_while_it_follows(void **unused)
 	}
 }
 
+static ssize_t
+mortal_write(int fd, const void *buf, size_t len, off_t where)
+{
+	errno = EIO;
+	return fake_step() ? pwrite(fd, buf, len, where) : -1;
+}
+
+static int
+mortal_sync(int fd)
+{
+	(void)fd; /* a file that is read again by the same kernel */
+	errno = EIO;
+	return fake_step() ? 0 : -1;
+}
+
+/* What a relay's peer is given is in its record last: that is no hand's work. */
+static void
+killed_on_the_way_to_a_relay(void **unused)
+{
+	static const struct journal_io io = { mortal_write, mortal_sync };
+	bool died = true;
+
+	for (unsigned n = 0; died; n++) {
+		w.io = &io;
+		assert_int_equal(netd_restart(), 0);
+		assert_int_equal(netd_hello(), 0);
+		assert_int_equal(netd_stage(FRA), 0);
+		fake.mortal = true;
+		fake.steps_left = n;
+		(void)netd_ask(NETD_STAGE_RELAY, SIN, FRA); /* or death */
+		died = fake.dead;
+		fake.mortal = fake.dead = false;
+		assert_int_equal(netd_restart(), 0);
+		assert_int_equal(netd_hello(), 0);
+		netd_wait(20);
+		assert_int_equal(path(SIN), NETD_HUB);
+		assert_int_equal(w.node[FRA].peer, NETD_RIGHT);
+		assert_int_equal(w.node[SIN].flags | w.node[FRA].flags, 0);
+		assert_int_equal(netd_ask(NETD_STAGE_RELAY, SIN, FRA), 0);
+		assert_int_equal(netd_ask(NETD_LEASE, SIN, FRA), 0);
+		(void)anew(unused, begin);
+	}
+}
+
 /* Nor does what cannot be read end it half-way. */
 static void
 each_read_fails(void **unused)
@@ -430,6 +474,29 @@ a_tunnel_goes_and_the_relay_stays(void **unused)
 	assert_int_equal(path(SIN), NETD_HUB);
 	assert_int_equal(w.node[SIN].holder, FRA);
 	assert_int_equal(w.node[SIN].flags | w.node[FRA].flags, 0);
+}
+
+static void
+a_reflector_under_an_old_key(void **unused)
+{
+	for (int i = 0; i < 3; i++) {
+		behind_nat(true);
+		edited = false;
+		assert_int_equal(netd_ask(NETD_REFLECT, NRT, NETD_NONE), 0);
+		assert_int_equal(netd_ask(NETD_REFLECT, HKG, NETD_NONE), 0);
+		if (i == 0)
+			edit("Name = nrt", "9ZK9", "9ZK8");
+		else if (i == 1)
+			without("nrt");
+		else
+			edit("Name = nrt", "9ZK9", "9ZK8");
+		if (i == 2) /* somebody has made another of it: theirs */
+			peer_of(NRT)->allowed = mem_array(peer_of(NRT)->n_allowed = 1,
+			    sizeof(struct prefix));
+		assert_int_equal(hello_with(text), 0);
+		assert_int_equal(fake.direct.n_peers, 1 + (i == 2));
+		(void)anew(unused, begin);
+	}
 }
 
 /* A revoked key that cannot be taken away, yet. */
@@ -581,9 +648,11 @@ main(void)
 		T(what_cannot_be_withdrawn_is_not_forgotten),
 		T(what_cannot_be_mended_is_not_forgotten),
 		T(killed_while_it_follows),
+		T(killed_on_the_way_to_a_relay),
 		T(each_read_fails),
 		T(a_former_peer_that_carries),
 		T(a_tunnel_goes_and_the_relay_stays),
+		T(a_reflector_under_an_old_key),
 		T(a_former_peer_that_stays),
 		T(the_same_file_changes_nothing),
 		P(in_place_a_node_is_no_more),

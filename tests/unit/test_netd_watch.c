@@ -332,6 +332,73 @@ the_interface_goes_under_a_relay(void **unused)
 	assert_false(w.told[SIN]); /* forgotten, not half there */
 }
 
+/* On the hub and behind NAT, the peer alone and with its interface. */
+static void
+a_reflector_is_not_fought_for(void **unused)
+{
+	for (int i = 0; i < 8; i++) {
+		uint32_t node = i % 2 ? NRT : DUB;
+		const bool link = i / 2 % 2, late = i / 4;
+		unsigned before;
+
+		behind_nat(i % 2);
+		for (int times = 0; times < 2; times++) {
+			assert_int_equal(netd_ask(NETD_REFLECT, node, NETD_NONE), 0);
+			assert_non_null(peer_of(node));
+			assert_int_equal(netd_ask(NETD_REFLECT, node, NETD_NONE), 0);
+			if (link)
+				(void)kernel_link_del(w.kernel);
+			else
+				(void)kernel_peer_remove(w.kernel,
+				    &w.mesh->nodes[node].key);
+			netd_wait(late && times ? 600 : 10);
+		}
+		before = fake_changes();
+		for (int s = 0; s < 60 && !late; s += 5) {
+			assert_int_equal(netd_ask(NETD_REFLECT, node, NETD_NONE),
+			    -ECANCELED);
+			netd_sleep(5 * NS_PER_S);
+			netd_poll();
+		}
+		assert_int_equal(fake_changes(), before);
+		assert_int_equal(netd_state(), 0);
+		assert_int_equal(w.node[node].flags, late ? 0 : NETD_FROZEN);
+		if (!late)
+			assert_non_null(strstr(w.node[node].foreign, "reflector"));
+		assert_int_equal(netd_ask(NETD_ADOPT, NETD_NONE, NETD_NONE), 0);
+		assert_int_equal(netd_ask(NETD_REFLECT, node, NETD_NONE), 0);
+		assert_non_null(peer_of(node));
+		(void)finish(unused);
+		(void)begin(unused);
+	}
+}
+
+/* Where the hub is is told again to one that does not know, or hears nothing. */
+static void
+a_reflector_finds_a_hub_that_has_moved(void **unused)
+{
+	(void)unused;
+	behind_nat(false);
+	assert_int_equal(netd_ask(NETD_REFLECT, DUB, NETD_NONE), 0);
+	for (int i = 0; i < 4; i++) {
+		struct kernel_peer *p = peer_of(DUB);
+		unsigned before = fake_changes();
+
+		p->handshake = netd_now().wall;
+		if (i == 0)
+			p->endpoint.family = 0;
+		if (i == 1 || i == 2)
+			p->endpoint.b[3] ^= 1;
+		if (i >= 2)
+			p->handshake.ns -= 200 * NS_PER_S;
+		assert_int_equal(netd_ask(NETD_REFLECT, DUB, NETD_NONE), 0);
+		assert_int_equal(fake_changes() - before, i == 0 || i == 2);
+		assert_int_equal(p->endpoint.b[3], i == 1 ? 206 : 207);
+		p->endpoint.b[3] = 207;
+		assert_int_equal(p->keepalive_s, STATE_KEEPALIVE_S);
+	}
+}
+
 static void
 a_dead_session_goes_by_the_hub(void **unused)
 {
@@ -493,6 +560,8 @@ main(void)
 		T(a_frozen_flush_stays),
 		T(what_cannot_be_repaired_goes_by_the_hub),
 		T(a_hub_that_was_never_heard),
+		T(a_reflector_is_not_fought_for),
+		T(a_reflector_finds_a_hub_that_has_moved),
 		T(a_dead_session_goes_by_the_hub),
 		T(never_to_a_hub_that_is_dead_too),
 		T(the_clock_is_set),
