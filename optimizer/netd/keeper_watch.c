@@ -259,6 +259,20 @@ keeper_converge(struct keeper *k)
 		(void)keeper_follow(k, &ignored); /* else the watch compares */
 }
 
+/* The agent asks for one that is not there; one that is must find the hub. */
+static void
+watch_reflector(struct keeper *k)
+{
+	uint32_t hub = (uint32_t)k->mesh->hub;
+	const struct kernel_peer *own = state_peer(&k->state, &keeper_who(k, hub)->key);
+	struct err ignored;
+
+	if (k->mesh->in_place || !own || own->n_allowed || k->now.freeze ||
+	    keeper_preflight(k, NETD_NONE, &ignored) < 0)
+		return;
+	(void)keeper_reflect(k, hub, &ignored); /* again by the next look */
+}
+
 bool
 keeper_gone(struct keeper *k)
 {
@@ -287,6 +301,7 @@ keeper_poll(struct keeper *k, struct keeper_now now)
 		return;
 	keeper_place_expire(k, false);
 	(void)keeper_follow(k, &ignored); /* what failed is tried again */
+	watch_reflector(k);
 	flushed = is_flush(k);
 	for (uint32_t i = 0; i < k->mesh->n_nodes; i++) {
 		struct book_node *b = &k->book.node[i];

@@ -377,23 +377,35 @@ a_reflector_is_not_fought_for(void **unused)
 static void
 a_reflector_finds_a_hub_that_has_moved(void **unused)
 {
+	struct kernel_peer_change change = { .key = w.mesh->nodes[DUB].key,
+		.allowed = w.mesh->nodes[SIN].prefixes,
+		.n_allowed = 1 };
+
 	(void)unused;
 	behind_nat(false);
 	assert_int_equal(netd_ask(NETD_REFLECT, DUB, NETD_NONE), 0);
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < 8; i++) {
 		struct kernel_peer *p = peer_of(DUB);
 		unsigned before = fake_changes();
 
 		p->handshake = netd_now().wall;
 		if (i == 0)
 			p->endpoint.family = 0;
-		if (i == 1 || i == 2)
+		if (i == 1 || i == 2 || i >= 4)
 			p->endpoint.b[3] ^= 1;
 		if (i >= 2)
 			p->handshake.ns -= 200 * NS_PER_S;
-		assert_int_equal(netd_ask(NETD_REFLECT, DUB, NETD_NONE), 0);
-		assert_int_equal(fake_changes() - before, i == 0 || i == 2);
-		assert_int_equal(p->endpoint.b[3], i == 1 ? 206 : 207);
+		w.freeze = i == 5; /* ... by the watch, if nothing stands against it */
+		fake.rp_all = i == 6;
+		if (i == 7)
+			assert_int_equal(kernel_peer_set(w.kernel, &change), 0);
+		before += i == 7;
+		if (i < 4)
+			assert_int_equal(netd_ask(NETD_REFLECT, DUB, NETD_NONE), 0);
+		else
+			netd_poll();
+		assert_int_equal(fake_changes() - before, i == 0 || i == 2 || i == 4);
+		assert_int_equal(p->endpoint.b[3], i == 1 || i >= 5 ? 206 : 207);
 		p->endpoint.b[3] = 207;
 		assert_int_equal(p->keepalive_s, STATE_KEEPALIVE_S);
 	}
