@@ -180,6 +180,7 @@ edit "peer: a renewal of what is there is sent" $peer 's/\(!own \|\| missing \|\
 edit "peer: both ends of a reflector start" $peer 's/if \(node == k->mesh->hub\) \{/if (1) {/'
 edit "peer: a reflector is fought for" $peer 's/if \(!there \&\& b->reflects/if (0 \&\& b->reflects/'
 edit "peer: a reflector looks for a hub where it was" $peer 's/!addr_equal\(\&own->endpoint, \&to\)\)\)$/0))/'
+edit "watch: nobody looks where a reflector's hub is" $watch 's/\(void\)keeper_reflect\(k, hub, \&ignored\);/;/'
 edit "watch: an operator is fought" $watch 's/b->flags \|= NETD_OPERATOR;//'
 edit "watch: roaming is an operator" $watch 's/return moved \&\& !heard;/return moved;/'
 edit "peer: an endpoint of ours is an operator's" $peer 's/k->seen\[node\].endpoint.family = 0;/;/'
