@@ -265,7 +265,7 @@ edit "preflight: in place by wireguard-go" $first 's/if \(c->state->hub_link.use
 edit "preflight: in place over routes of the other way" $first 's/protocol != RTPROT_MESHOPT\)/protocol != RTPROT_MESHOPT || 1)/'
 edit "preflight: somebody's route" $first 's/if \(!state_ours\(c->state, route\)\)/if (0)/'
 edit "preflight: our route with another source" $first 's/else if \(route->src.family \&\& .*/else if (0)/'
-edit "preflight: allowed-ips that are equal" $first 's/has->allowed\[i\].len < prefix->len/has->allowed[i].len <= prefix->len/'
+edit "preflight: allowed-ips that are equal" $first 's/list\[i\].len < prefix->len/list[i].len <= prefix->len/'
 edit "preflight: allowed-ips of another peer" $first 's/if \(wgkey_compare\(&has->key, &hub->key\) == 0 \&\&/if (/'
 edit "preflight: nothing to fall back to" $first 's/if \(!hub \|\| hub->type != RTN_UNICAST\)/if (!hub)\n\t\t;\n\telse if (hub->type != RTN_UNICAST)/'
 edit "preflight: a black hole to fall back to" $first 's/if \(!hub \|\| hub->type != RTN_UNICAST\)/if (!hub)/'
