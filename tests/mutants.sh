@@ -603,6 +603,7 @@ edit "events: a bad one takes all with it" optimizer/agent/event_json.c 's/\(fat
 edit "events: small bodies for ever" optimizer/agent/event_json.c 's/s->most = 2 \* s->most < .*/;/'
 edit "events: of too many those under way go" optimizer/agent/event_json.c 's/json_array_remove\(s->list, s->out\)/json_array_remove(s->list, 0)/'
 edit "events: never too many" optimizer/agent/event_json.c 's/if \(json_array_size\(s->list\) >= EVENT_SPOOL_MAX\)/if (0)/'
+edit "core: that its reflector is somebody's is told by nobody" $core 's/if \(hub->foreign \&\& !c->hub_foreign\)/if (0)/'
 edit "nat: reflectors though frozen" optimizer/agent/core_nat.c 's/ \|\| c->self.frozen//'
 edit "pair: nine of ten small ones" $pair 's/small->answered < PAIR_PROBES\)/small->answered < PAIR_PROBES - 1)/'
 edit "pair: nine of ten full-size ones" $pair 's/full->answered < PAIR_PROBES\)/full->answered < PAIR_PROBES - 1)/'

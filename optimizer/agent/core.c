@@ -143,6 +143,17 @@ saw_way(struct core *c, size_t i, const struct way_seen *seen, struct mono now)
 		tell(c, CORE_ENDPOINT, i, at);
 }
 
+/* The hub is no way, but behind NAT it has a peer that may be taken away by hand. */
+static void
+saw_reflector(struct core *c, const struct way_seen *hub)
+{
+	if (hub->foreign && !c->hub_foreign)
+		(void)snprintf(add_event(c, CORE_OPERATOR, c->opts.mesh->hub)->text,
+		    512, "%s", hub->words); /* cut is fine */
+	c->hub_foreign = hub->foreign;
+	c->reflected = hub->there;
+}
+
 void
 core_saw(struct core *c, const struct way_seen *seen, const struct core_self *self,
     struct mono now)
@@ -155,7 +166,7 @@ core_saw(struct core *c, const struct way_seen *seen, const struct core_self *se
 		(void)snprintf(add_event(c, CORE_FAULT, SIZE_MAX)->text, 512, "%s",
 		    self->verdict);
 	c->self = *self;
-	c->reflected = seen[c->opts.mesh->hub].there;
+	saw_reflector(c, &seen[c->opts.mesh->hub]);
 	for (size_t i = 0; i < c->n; i++) {
 		if (core_state_is_way(c, i))
 			saw_way(c, i, &seen[i], now);

@@ -18,7 +18,8 @@ struct core {
 	struct mono fresh_until;
 	struct mono next_beat, next_look;
 	unsigned beat;
-	bool reflected; /* this node has the hub as a peer that shows where it is */
+	bool reflected;	  /* this node has the hub as a peer that shows where it is */
+	bool hub_foreign; /* ... which is its operator's: told once */
 	struct mono reflect_at;
 	bool asking;
 	struct core_ask asked;

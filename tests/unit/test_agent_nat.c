@@ -418,6 +418,32 @@ who_is_behind_nat_shows_itself(void **unused)
 	assert_int_equal(next_reflect(0), SIZE_MAX);
 }
 
+/* The hub is no way of its own, so this is told beside those. */
+static void
+that_it_is_taken_away_again_and_again_is_told_once(void **unused)
+{
+	struct core_event e;
+
+	(void)unused;
+	begin("hkg", "sin", 0, 0);
+	while (core_event(core, &e))
+		;
+	seen[mesh->hub].foreign = true;
+	(void)snprintf(seen[mesh->hub].words, sizeof(seen[mesh->hub].words), "twice");
+	look();
+	assert_true(core_event(core, &e));
+	assert_int_equal(e.kind, CORE_OPERATOR);
+	assert_int_equal(e.node, mesh->hub);
+	assert_string_equal(e.text, "twice");
+	look();
+	assert_false(core_event(core, &e));
+	seen[mesh->hub].foreign = false; /* given back */
+	look();
+	seen[mesh->hub].foreign = true;
+	look();
+	assert_true(core_event(core, &e));
+}
+
 static void
 verdicts(void **unused)
 {
@@ -502,6 +528,7 @@ main(void)
 		cmocka_unit_test(hub_sees_who_is_behind_nat),
 		cmocka_unit_test(hub_tells_again_what_may_be_lost),
 		cmocka_unit_test(who_is_behind_nat_shows_itself),
+		cmocka_unit_test(that_it_is_taken_away_again_and_again_is_told_once),
 		cmocka_unit_test(verdicts),
 		cmocka_unit_test(datagram),
 	};
