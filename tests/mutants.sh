@@ -296,7 +296,7 @@ edit "book: any verb" $book 's/b.doing >= NETD_VERBS \|\|$/0 ||/'
 edit "book: any flag" $book 's/\(get\(&in, 2\) \& FLAGS\)/get(\&in, 2)/'
 edit "book: words without an end" $book 's/b.foreign\[sizeof\(b.foreign\) - 1\] != .*\)$/0)/'
 edit "book: names without an end" $book 's/name\[MESH_NAME_MAX - 1\] \? SIZE_MAX : //'
-edit "book: of a node with another key" $book '/^book_unpack/,/^}/s/ \|\| wgkey_compare\(.*\) != 0\)/)/'
+edit "book: of a node with another key" $book '/^book_unpack/,/^}/s/^(\t *)wgkey_compare\(.*, \&key\) != 0\) \{/\10) {/'
 edit "book: carried to a node with another key" $book '/^book_carry/,/^}/s/wgkey_compare\(.*\) != 0\)/0)/'
 
 ipc=optimizer/netd/netd.c nl=optimizer/apply/kernel_nl.c
