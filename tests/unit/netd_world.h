@@ -274,4 +274,20 @@ netd_stage(uint32_t node)
 	return rc;
 }
 
+/* A journal whose calls are steps at which netd may die, see fake_step(). */
+static inline ssize_t
+mortal_write(int fd, const void *buf, size_t len, off_t at)
+{
+	errno = EIO;
+	return fake_step() ? pwrite(fd, buf, len, at) : -1;
+}
+
+static inline int
+mortal_sync(int fd)
+{
+	(void)fd; /* a file that is read again by the same kernel */
+	errno = EIO;
+	return fake_step() ? 0 : -1;
+}
+
 #endif

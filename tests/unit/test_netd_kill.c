@@ -93,21 +93,6 @@ hostile_requests(void **unused)
 
 /* --- kills --- */
 
-static ssize_t
-mortal_write(int fd, const void *buf, size_t len, off_t at)
-{
-	errno = EIO;
-	return fake_step() ? pwrite(fd, buf, len, at) : -1;
-}
-
-static int
-mortal_sync(int fd)
-{
-	(void)fd; /* a file that is read again by the same kernel */
-	errno = EIO;
-	return fake_step() ? 0 : -1;
-}
-
 /* K1 to K3: whatever was begun, a restart makes it whole: hub, leased or direct. */
 static void
 killed_before_each_step(void **unused)

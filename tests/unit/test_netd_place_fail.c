@@ -111,21 +111,6 @@ each_call_of_an_arrow_fails(void **unused)
 	}
 }
 
-static ssize_t
-mortal_write(int fd, const void *buf, size_t len, off_t at)
-{
-	errno = EIO;
-	return fake_step() ? pwrite(fd, buf, len, at) : -1;
-}
-
-static int
-mortal_sync(int fd)
-{
-	(void)fd; /* a file that is read again by the same kernel */
-	errno = EIO;
-	return fake_step() ? 0 : -1;
-}
-
 /* With the disk: what was begun is on it, and what came after is not. */
 static void
 killed_at_any_step_with_its_disk(void **unused)

@@ -364,21 +364,6 @@ killed_while_it_follows(void **unused)
 	}
 }
 
-static ssize_t
-mortal_write(int fd, const void *buf, size_t len, off_t where)
-{
-	errno = EIO;
-	return fake_step() ? pwrite(fd, buf, len, where) : -1;
-}
-
-static int
-mortal_sync(int fd)
-{
-	(void)fd; /* a file that is read again by the same kernel */
-	errno = EIO;
-	return fake_step() ? 0 : -1;
-}
-
 /* What a relay's peer is given is in its record last: that is no hand's work. */
 static void
 killed_on_the_way_to_a_relay(void **unused)
