@@ -52,7 +52,9 @@ leased() { ip -n "$1" -o addr show dev wgd0 2>/dev/null | grep -q ' peer '; }
 firm() { [ "$(routes hkg)$(routes nrt)" = 11 ]; }
 by_tunnel() { { leased hkg || [ "$(routes hkg)" = 1 ]; } && { leased nrt || [ "$(routes nrt)" = 1 ]; }; }
 by_hub() { [ "$(routes hkg)$(routes nrt)" = 00 ] && ! leased hkg && ! leased nrt; }
-unstaged() { [ -z "$(n hkg wg show wgd0 peers; n nrt wg show wgd0 peers)" ]; }
+# The hub is a peer there, too: it tells nrt, which has no Endpoint, where it is seen.
+knows() { n "$1" wg show wgd0 peers | grep -qF "$(n "$2" wg show wgd0 public-key)"; }
+unstaged() { ! knows hkg nrt && ! knows nrt hkg; }
 
 publish() {	# publish [PAIR]: none is a plan that must be forced
 	local node
