@@ -13,7 +13,7 @@
 # What may arrive out of order is what a shorter path overtakes and nothing else: of each
 # switch towards it the packets that were still on the longer one.
 #
-# CYCLES (9): 1000 in the long form, with all 55 pairs of twelve nodes at once. Of those
+# CYCLES (6): 1000 in the long form, with all 55 pairs of twelve nodes at once. Of those
 # the first have RATE (100) packets a second each way and the others SLOW (10), and in
 # every third round all paths become permanent before they are taken back. SEED repeats
 # a run.
@@ -23,7 +23,7 @@
 . "$LAB_DIR/agents.sh"
 
 need meshopt meshopt-agent seal
-: "${CYCLES:=9}" "${SEED:=$RANDOM}" "${RATE:=100}" "${SLOW:=10}"
+: "${CYCLES:=6}" "${SEED:=$RANDOM}" "${RATE:=100}" "${SLOW:=10}"
 RANDOM=$SEED
 SKEW_MS=4000	# and the agents ask for plans once a second
 LEG=3		# rounds, then packets are counted

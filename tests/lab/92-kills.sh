@@ -13,7 +13,7 @@
 #	 205 ms \         / 287 ms
 #	          [dub]                 wg0: 492 ms; serves the plan as a file
 #
-# All of it under RATE (100) packets a second each way, none of which may be lost.
+# All of it under RATE (50) packets a second each way, none of which may be lost.
 #
 # KILLS (15): deaths at both ends together; 500 in the long form, in which each arrow must
 # have met each half's death at each of its moments. SEED repeats their order.
@@ -24,7 +24,7 @@
 
 need mortal
 agents_pair
-: "${KILLS:=15}" "${RATE:=100}" "${SEED:=$RANDOM}"
+: "${KILLS:=15}" "${RATE:=50}" "${SEED:=$RANDOM}"
 STEPS=24
 echo "# SEED=$SEED"
 
