@@ -15,8 +15,10 @@
 #
 # All of it under RATE (50) packets a second each way, none of which may be lost.
 #
-# KILLS (15): deaths at both ends together; 500 in the long form, in which each arrow must
-# have met each half's death at each of its moments. SEED repeats their order.
+# KILLS (15): deaths at both ends together; 500 in the long form. From 60 on each round
+# goes the whole way, the first 60 lives at either end are each for one half, one arrow and
+# one of its moments, and none of these 60 deaths may be missing in the end. SEED repeats
+# their order.
 # Timeout: 900
 
 . "$(dirname "$0")/lib.sh"
@@ -25,7 +27,7 @@
 need mortal
 agents_pair
 : "${KILLS:=15}" "${RATE:=50}" "${SEED:=$RANDOM}"
-STEPS=24
+STEPS=24 WHOLE=$((KILLS >= 60))
 echo "# SEED=$SEED"
 
 # As a service manager would: started again until there is peace, and then for good.
@@ -33,17 +35,21 @@ mortal() {	# mortal NODE FIRST
 	mkdir -p "$TMP/state.$1" "$TMP/run.$1"
 	# shellcheck disable=SC2016 # is for the inner shell
 	bg "agent-$1" "$1" bash -c '
-		peace=$1 life=$2 steps=$3
-		shift 3
-		halves=(netd agent both)
+		peace=$1 life=$2 steps=$3 whole=$4
+		shift 4
+		halves=(netd agent both) arrows=(stage lease commit withdraw unstage)
+		whens=("before a record" "after a record" "before a change" "after a change")
+		n=$((life % 60)) last=$((life + whole * 60))
 		until [ -e "$peace" ]; do
 			# Each step with each half, and neighbours with neither in common.
-			at=$((life * 7 % steps + 1)) half=${halves[(life + life / steps) % 3]}
-			MORTAL="$half $at" mortal "$@" &
+			wish="${halves[(life + life / steps) % 3]} $((life * 7 % steps + 1))"
+			[ "$life" -ge "$last" ] ||
+			    wish="${halves[n / 20]} ${whens[n / 5 % 4]}, ${arrows[n % 5]}"
+			MORTAL=$wish mortal "$@" &
 			wait $!
-			life=$((life + 1))
+			life=$((life + 1)) n=$(((n + 1) % 60))
 		done 2>&1
-		exec mortal "$@"' - "$TMP/peace" "$2" $STEPS --mesh "$MESH" \
+		exec mortal "$@"' - "$TMP/peace" "$2" $STEPS $WHOLE --mesh "$MESH" \
 	    --state "$TMP/state.$1" --run "$TMP/run.$1" --freeze "$TMP/freeze.$1" --changes 1000/10m
 }
 
@@ -69,23 +75,26 @@ conf() { local node; for node in dub hkg nrt; do n $node wg showconf wg0; done; 
 
 conf >"$TMP/wg0.before"
 RANDOM=$SEED
-mortal hkg $((RANDOM % (3 * STEPS)))
-mortal nrt $((RANDOM % (3 * STEPS)))
+# The ends are half of the 60 apart.
+FIRST=$((RANDOM % (3 * STEPS)))
+mortal hkg $FIRST
+mortal nrt $((FIRST + 30))
 stream_start s hkg nrt "$RATE" 100000
 round=0
 while [ "$(deaths)" -lt "$KILLS" ]; do
 	round=$((round + 1))
 	publish "$DIRECT"
 	# The other times it is taken back from under its lease.
-	if [ $((round % 4)) = 1 ]; then
+	if [ $WHOLE = 1 ] || [ $((round % 4)) = 1 ]; then
 		every 3 400 firm || die "round $round: not direct: $(states)"
 	else
 		every 2 200 by_tunnel || die "round $round: not by the tunnel: $(states)"
 	fi
 	publish
 	every 2 200 by_hub || die "round $round: not by the hub: $(states)"
-	[ "$KILLS" -lt 500 ] || [ $((round % 8)) != 0 ] ||
-	    every 10 900 unstaged || die "round $round: its peers stay"
+	# Its peer stays while a plan is old, and who starts anew waits anew.
+	[ $WHOLE = 0 ] || every 10 800 unstaged || publish
+	[ $WHOLE = 0 ] || every 10 800 unstaged || die "round $round: its peers stay"
 	echo "# round $round: $(deaths) deaths, $(($(now_ms) / 1000)) s"
 done
 
@@ -122,8 +131,7 @@ sed 's/^/# /' "$RES/deaths"
 for half in netd agent both; do
 	check_ge "deaths of $half" "$(awk -v half=$half '$2 == half { n += $1 } END { print n + 0 }' "$RES/deaths")" 1
 done
-# In the long form each arrow by each half at each of its moments.
-if [ "$KILLS" -ge 500 ]; then
+if [ $WHOLE = 1 ]; then
 	for half in netd agent both; do
 		for arrow in stage lease commit withdraw unstage; do
 			for when in 'before a record' 'after a record' 'before a change' 'after a change'; do

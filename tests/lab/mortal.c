@@ -2,13 +2,15 @@
 /*
  * meshopt-agent as it is, but for its death: with MORTAL="HALF N" in its environment,
  * HALF, which is agent, netd or both, is killed (-9) at netd's Nth step; see steps.h.
- * What was going on is said on stderr just before:
+ * With "HALF WHEN, ARROW" at the first of these.  What was going on is said on stderr
+ * just before, in the same words:
  *
  *	mortal: netd killed before a change, commit
  *
  * Without MORTAL nothing happens to it.
  */
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,17 +56,28 @@ arrow(void)
 	}
 }
 
+static bool
+is_the_step(const char *wish, const char *now)
+{
+	char *end;
+	unsigned long n = strtoul(wish, &end, 10);
+
+	return end != wish ? n == steps : strcmp(wish, now) == 0;
+}
+
 void
 step(const char *when)
 {
 	const char *wish = getenv("MORTAL");
-	char half[8];
-	unsigned n;
+	char half[8], now[64];
+	int at = 0;
 
 	steps++;
-	if (!wish || sscanf(wish, "%7s %u", half, &n) != 2 || steps != n)
+	(void)snprintf(now, sizeof(now), "%s, %s", when, arrow());
+	if (!wish || sscanf(wish, "%7s %n", half, &at) != 1 ||
+	    !is_the_step(wish + at, now))
 		return;
-	fprintf(stderr, "mortal: %s killed %s, %s\n", half, when, arrow());
+	fprintf(stderr, "mortal: %s killed %s\n", half, now);
 	if (strcmp(half, "netd") != 0)
 		(void)kill(getppid(), SIGKILL); /* the other half, our parent */
 	if (strcmp(half, "agent") != 0)
