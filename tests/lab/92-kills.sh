@@ -35,22 +35,22 @@ mortal() {	# mortal NODE FIRST
 	mkdir -p "$TMP/state.$1" "$TMP/run.$1"
 	# shellcheck disable=SC2016 # is for the inner shell
 	bg "agent-$1" "$1" bash -c '
-		peace=$1 life=$2 steps=$3 whole=$4
-		shift 4
+		peace=$1 first=$2 steps=$3 whole=$4 log=$5
+		shift 5
 		halves=(netd agent both) arrows=(stage lease commit withdraw unstage)
 		whens=("before a record" "after a record" "before a change" "after a change")
-		n=$((life % 60)) last=$((life + whole * 60))
 		until [ -e "$peace" ]; do
+			# One that finds the netd before it at work ends, and is no life.
+			life=$((first + $(grep -c "^mortal: " "$log"))) n=$((life % 60))
 			# Each step with each half, and neighbours with neither in common.
 			wish="${halves[(life + life / steps) % 3]} $((life * 7 % steps + 1))"
-			[ "$life" -ge "$last" ] ||
+			[ "$life" -ge $((first + whole * 60)) ] ||
 			    wish="${halves[n / 20]} ${whens[n / 5 % 4]}, ${arrows[n % 5]}"
 			MORTAL=$wish mortal "$@" &
 			wait $!
-			life=$((life + 1)) n=$(((n + 1) % 60))
 		done 2>&1
-		exec mortal "$@"' - "$TMP/peace" "$2" $STEPS $WHOLE --mesh "$MESH" \
-	    --state "$TMP/state.$1" --run "$TMP/run.$1" --freeze "$TMP/freeze.$1" --changes 1000/10m
+		exec mortal "$@"' - "$TMP/peace" "$2" $STEPS $WHOLE "$RES/agent-$1.log" \
+	    --mesh "$MESH" --state "$TMP/state.$1" --run "$TMP/run.$1" --freeze "$TMP/freeze.$1" --changes 1000/10m
 }
 
 deaths() { cat "$RES"/agent-*.log | grep -c '^mortal: '; }

@@ -68,15 +68,17 @@ is_the_step(const char *wish, const char *now)
 void
 step(const char *when)
 {
+	static bool is_dead; /* the other half, and this one lives on for a while */
 	const char *wish = getenv("MORTAL");
 	char half[8], now[64];
 	int at = 0;
 
 	steps++;
 	(void)snprintf(now, sizeof(now), "%s, %s", when, arrow());
-	if (!wish || sscanf(wish, "%7s %n", half, &at) != 1 ||
+	if (is_dead || !wish || sscanf(wish, "%7s %n", half, &at) != 1 ||
 	    !is_the_step(wish + at, now))
 		return;
+	is_dead = true;
 	fprintf(stderr, "mortal: %s killed %s\n", half, now);
 	if (strcmp(half, "netd") != 0)
 		(void)kill(getppid(), SIGKILL); /* the other half, our parent */
