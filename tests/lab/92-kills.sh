@@ -27,29 +27,40 @@
 need mortal
 agents_pair
 : "${KILLS:=15}" "${RATE:=50}" "${SEED:=$RANDOM}"
-STEPS=24 WHOLE=$((KILLS >= 60))
+STEPS=24
 echo "# SEED=$SEED"
+
+# What mortal is told, one a line; in the short form there are none.
+WHOLE=$((KILLS >= 60))
+: >"$TMP/kinds"
+[ $WHOLE = 0 ] || for half in netd agent both; do
+	for when in 'before a record' 'after a record' 'before a change' 'after a change'; do
+		for arrow in stage lease commit withdraw unstage; do
+			echo "$half $when, $arrow"
+		done
+	done
+done >"$TMP/kinds"
 
 # As a service manager would: started again until there is peace, and then for good.
 mortal() {	# mortal NODE FIRST
 	mkdir -p "$TMP/state.$1" "$TMP/run.$1"
 	# shellcheck disable=SC2016 # is for the inner shell
 	bg "agent-$1" "$1" bash -c '
-		peace=$1 first=$2 steps=$3 whole=$4 log=$5
+		peace=$1 first=$2 steps=$3 log=$4
+		mapfile -t kinds <"$5"
 		shift 5
-		halves=(netd agent both) arrows=(stage lease commit withdraw unstage)
-		whens=("before a record" "after a record" "before a change" "after a change")
+		halves=(netd agent both)
 		until [ -e "$peace" ]; do
 			# One that finds the netd before it at work ends, and is no life.
-			life=$((first + $(grep -c "^mortal: " "$log"))) n=$((life % 60))
+			lived=$(grep -c "^mortal: " "$log")
+			life=$((first + lived))
 			# Each step with each half, and neighbours with neither in common.
 			wish="${halves[(life + life / steps) % 3]} $((life * 7 % steps + 1))"
-			[ "$life" -ge $((first + whole * 60)) ] ||
-			    wish="${halves[n / 20]} ${whens[n / 5 % 4]}, ${arrows[n % 5]}"
+			[ "$lived" -ge ${#kinds[@]} ] || wish=${kinds[life % ${#kinds[@]}]}
 			MORTAL=$wish mortal "$@" &
 			wait $!
 		done 2>&1
-		exec mortal "$@"' - "$TMP/peace" "$2" $STEPS $WHOLE "$RES/agent-$1.log" \
+		exec mortal "$@"' - "$TMP/peace" "$2" $STEPS "$RES/agent-$1.log" "$TMP/kinds" \
 	    --mesh "$MESH" --state "$TMP/state.$1" --run "$TMP/run.$1" --freeze "$TMP/freeze.$1" --changes 1000/10m
 }
 
@@ -59,7 +70,7 @@ firm() { [ "$(routes hkg)$(routes nrt)" = 11 ]; }
 by_tunnel() { { leased hkg || [ "$(routes hkg)" = 1 ]; } && { leased nrt || [ "$(routes nrt)" = 1 ]; }; }
 by_hub() { [ "$(routes hkg)$(routes nrt)" = 00 ] && ! leased hkg && ! leased nrt; }
 # The hub is a peer there, too: it tells nrt, which has no Endpoint, where it is seen.
-knows() { n "$1" wg show wgd0 peers | grep -qF "$(n "$2" wg show wgd0 public-key)"; }
+knows() { n "$1" wg show wgd0 peers | grep -qF "${KEY[$2]}"; }
 unstaged() { ! knows hkg nrt && ! knows nrt hkg; }
 
 publish() {	# publish [PAIR]: none is a plan that must be forced
@@ -93,8 +104,10 @@ while [ "$(deaths)" -lt "$KILLS" ]; do
 	publish
 	every 2 200 by_hub || die "round $round: not by the hub: $(states)"
 	# Its peer stays while a plan is old, and who starts anew waits anew.
-	[ $WHOLE = 0 ] || every 10 800 unstaged || publish
-	[ $WHOLE = 0 ] || every 10 800 unstaged || die "round $round: its peers stay"
+	if [ $WHOLE = 1 ] && ! every 10 800 unstaged; then
+		publish
+		every 10 800 unstaged || die "round $round: its peers stay"
+	fi
 	echo "# round $round: $(deaths) deaths, $(($(now_ms) / 1000)) s"
 done
 
@@ -131,16 +144,9 @@ sed 's/^/# /' "$RES/deaths"
 for half in netd agent both; do
 	check_ge "deaths of $half" "$(awk -v half=$half '$2 == half { n += $1 } END { print n + 0 }' "$RES/deaths")" 1
 done
-if [ $WHOLE = 1 ]; then
-	for half in netd agent both; do
-		for arrow in stage lease commit withdraw unstage; do
-			for when in 'before a record' 'after a record' 'before a change' 'after a change'; do
-				check_ge "$half, $when, $arrow" \
-				    "$(grep -c "$half killed $when, $arrow" "$RES/deaths")" 1
-			done
-		done
-	done
-fi
+while read -r half kind; do
+	check_ge "$half, $kind" "$(grep -c "$half killed $kind" "$RES/deaths")" 1
+done <"$TMP/kinds"
 for node in hkg nrt; do
 	stop "agent-$node"
 	check_eq "the agent on $node ends cleanly" $? 0
